@@ -1,0 +1,1 @@
+"""Who is asking: login, tokens, roles."""

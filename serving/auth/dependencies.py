@@ -1,0 +1,49 @@
+"""What endpoints declare to know who is asking: `CurrentUser`, and `require("operator")` for a role."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
+
+from serving.auth.principal import Principal
+from serving.errors import Forbidden, NotAuthenticated
+from serving.platform import PlatformDep
+
+# Without auto_error: our own handler answers, with the one body shape and WWW-Authenticate.
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of /api/v1/auth/login")
+
+
+async def current_user(
+    platform: PlatformDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> Principal:
+    """The user whose access token came with the request.
+
+    Raises:
+        NotAuthenticated: No token, or one that is forged, expired, logged out or of a disabled user.
+    """
+    if credentials is None:
+        raise NotAuthenticated("a Bearer token is needed")
+    claims = platform.tokens.verify_access(credentials.credentials)
+    principal = platform.sessions.cached(claims)
+    if principal is None:
+        principal = await run_in_threadpool(platform.sessions.check, claims)
+    return principal
+
+
+CurrentUser = Annotated[Principal, Depends(current_user)]
+
+
+def require(*roles: str) -> Callable[[Principal], Awaitable[Principal]]:
+    """A dependency that gives the user, provided that one of `roles` or a higher role is theirs.
+
+    Use it as `user: Annotated[Principal, Depends(require("operator"))]`.
+    """
+
+    async def check(user: CurrentUser) -> Principal:
+        if not user.reaches(*roles):
+            raise Forbidden(f"this needs the role {' or '.join(roles)}")
+        return user
+
+    return check

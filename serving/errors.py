@@ -1,0 +1,162 @@
+"""The errors of this room and the one table that gives each its HTTP status."""
+
+from typing import ClassVar
+
+from models.errors import (
+    BrokenImageError,
+    BundleError,
+    ImageTooLargeError,
+    InferenceError,
+    ModelError,
+    UnsupportedImageError,
+)
+
+
+class ServingError(Exception):
+    """Base of every error raised in `serving`. The message is for people and may leave the house.
+
+    Attributes:
+        code: Stable word for machines.
+        retry_after_s: Seconds after which trying again makes sense, None where it does not.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ConfigurationError(ServingError):
+    """A setting, or what it points at, cannot be used."""
+
+    code = "configuration"
+
+
+class BadRequest(ServingError):
+    """The request makes no sense."""
+
+    code = "bad_request"
+
+
+class NotAuthenticated(ServingError):
+    """No token, or one that does not hold."""
+
+    code = "not_authenticated"
+
+
+class Forbidden(ServingError):
+    """The role does not reach."""
+
+    code = "forbidden"
+
+
+class NotFound(ServingError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class Conflict(ServingError):
+    """The thing is in a state that forbids this."""
+
+    code = "conflict"
+
+
+class RequestTimeout(ServingError):
+    """The client stopped sending."""
+
+    code = "request_timeout"
+
+
+class PayloadTooLarge(ServingError):
+    """The body is larger than allowed."""
+
+    code = "too_large"
+
+
+class InvalidRequest(ServingError):
+    """The request is well-formed but asks for something impossible."""
+
+    code = "invalid_request"
+
+
+class IdempotencyMismatch(InvalidRequest):
+    """The idempotency key was used before, for another request."""
+
+    code = "idempotency_mismatch"
+
+
+class TooManyRequests(ServingError):
+    """A limit is used up."""
+
+    code = "rate_limited"
+
+
+class StorageBusy(ServingError):
+    """More writes are waiting than the queue holds."""
+
+    code = "storage_busy"
+
+    def __init__(self, message: str = "too many writes are waiting", *, retry_after_s: int | None = 1) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
+class StorageUnavailable(ServingError):
+    """The database or the picture store cannot be written or read now (full, locked, gone)."""
+
+    code = "storage"
+
+    def __init__(self, message: str = "storage is unavailable", *, retry_after_s: int | None = 5) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
+class Overloaded(ServingError):
+    """More inspections are waiting than can be done in time."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str = "too many inspections are waiting", *, retry_after_s: int | None = 1) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
+class CameraFault(ServingError):
+    """The camera gave no picture that can be judged (unplugged, late, frozen, black)."""
+
+    code = "camera_fault"
+
+
+class NotReady(ServingError):
+    """No model is loaded."""
+
+    code = "not_ready"
+
+
+ERROR_STATUS: dict[type[Exception], int] = {
+    BadRequest: 400,
+    NotAuthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    RequestTimeout: 408,
+    Conflict: 409,
+    PayloadTooLarge: 413,
+    InvalidRequest: 422,
+    TooManyRequests: 429,
+    StorageBusy: 503,
+    StorageUnavailable: 503,
+    Overloaded: 503,
+    CameraFault: 503,
+    NotReady: 503,
+    ServingError: 500,
+    UnsupportedImageError: 415,
+    BrokenImageError: 422,
+    ImageTooLargeError: 422,
+    InferenceError: 503,
+    BundleError: 503,
+    ModelError: 500,
+}
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of an error: that of its nearest ancestor in `ERROR_STATUS`, 500 for strangers."""
+    return next((ERROR_STATUS[kind] for kind in type(error).__mro__ if kind in ERROR_STATUS), 500)

@@ -1,0 +1,167 @@
+"""The settings of the platform: read once, in the entry point, from the environment and `.env`."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: Any) -> Any:
+    """The items of a comma-separated text; anything else is left for Pydantic to judge."""
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
+
+
+def _absolute(value: Any) -> Any:
+    """The path made absolute, so that a later change of the working folder moves nothing."""
+    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+
+
+def _default_database_url(data: dict[str, Any]) -> str:
+    return f"sqlite:///{data['data_dir'] / 'ussop.db'}" if "data_dir" in data else ""
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. The environment name is the field's name in capitals, without prefix."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+        env_ignore_empty=True,
+    )
+
+    data_dir: Annotated[Path, BeforeValidator(_absolute), Field(validate_default=True)] = Path("var")
+    """Folder of everything the platform writes: database, pictures, bundles, keys, logs of the supervisor."""
+
+    api_host: str = "127.0.0.1"
+    """Address on which the API listens. `0.0.0.0` opens it to the network: put TLS in front of it then."""
+
+    api_port: Port = 8080
+    """Port of the API."""
+
+    prefect_port: Port = 4200
+    """Port of the Prefect server on this machine; `ussop doctor` asks there."""
+
+    mlflow_port: Port = 5000
+    """Port of the MLflow server on this machine; `ussop doctor` asks there."""
+
+    opcua_enabled: bool = False
+    """Whether to run the OPC UA server. This version has none yet and refuses to start with `true`."""
+
+    opcua_host: str = "127.0.0.1"
+    """Address on which the OPC UA server listens."""
+
+    opcua_port: Port = 4840
+    """Port of the OPC UA server."""
+
+    openvino_enabled: bool = True
+    """Run networks on OpenVINO; `false` takes ONNX Runtime."""
+
+    openvino_device: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_.:,()-]*$", max_length=64)] = "AUTO"
+    """OpenVINO device: `AUTO`, `CPU`, `GPU`, …; `ussop doctor` lists those present."""
+
+    openvino_precision: Literal["f32", "bf16", "int8"] = "f32"
+    """Precision of inference: `f32` is reproducible, `int8` is the fast path, `bf16` lies between."""
+
+    vlm_enabled: bool = False
+    """Whether to answer questions in plain language. This version cannot yet and refuses to start with `true`."""
+
+    database_url: str = Field(default_factory=_default_database_url, pattern=r"^(sqlite|postgresql)(\+\w+)?://")
+    """SQLAlchemy URL of the database; by default the file `ussop.db` in `DATA_DIR`. PostgreSQL: `postgresql://…`."""
+
+    secret_key: SecretStr | None = None
+    """Key that signs tokens and picture links, at least 32 bytes; absent, one is generated and kept in `DATA_DIR`."""
+
+    admin_password: SecretStr | None = None
+    """Password of the first administrator, at least 12 characters; absent, a random one is printed once."""
+
+    camera_type: Literal["simulated", "folder", "usb", "rtsp"] = "simulated"
+    """Where `POST /api/v1/inspect/camera` takes its picture from."""
+
+    camera_source: str = ""
+    """Folder, USB index or RTSP URL of the camera; the simulated camera needs none."""
+
+    camera_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """Seconds in which the camera must deliver a picture; a later one is a camera fault."""
+
+    camera_seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of the simulated camera: one seed, one sequence of parts."""
+
+    camera_frozen_frames: Annotated[int, Field(ge=2)] = 5
+    """So many identical pictures in a row mean that the camera is frozen."""
+
+    rate_limit_default: str = "200/minute"
+    """Requests allowed per user (or per address without a token)."""
+
+    rate_limit_login: str = "10/minute"
+    """Logins allowed per address."""
+
+    access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    """Life of an access token in minutes."""
+
+    refresh_token_days: Annotated[int, Field(ge=1, le=90)] = 7
+    """Life of a refresh token in days."""
+
+    inference_workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Pictures inspected at the same time; 0 takes one per processor core."""
+
+    inference_timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
+    """Seconds after which an inspection is given up with an error (never with a *pass*)."""
+
+    writer_queue_size: Annotated[int, Field(ge=1, le=100_000)] = 512
+    """Write transactions that may wait for the database; beyond that the API answers 503."""
+
+    max_upload_mb: Annotated[int, Field(ge=1, le=1024)] = 20
+    """Largest picture in MiB."""
+
+    upload_timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Seconds that a client may pause while sending a body."""
+
+    trusted_proxies: CommaSeparated = ()
+    """Addresses or networks of proxies whose `X-Forwarded-For` is believed, separated by commas."""
+
+    allowed_hosts: CommaSeparated = ("localhost", "127.0.0.1", "[::1]")
+    """Host names by which the API may be called, separated by commas; `API_HOST` is always among them."""
+
+    cors_origins: CommaSeparated = ()
+    """Web origins of other sites that may call the API from a browser, separated by commas."""
+
+    log_format: Literal["console", "json"] = "console"
+    """`console` for people, `json` for a log collector."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is logged."""
+
+    timezone: str = "UTC"
+    """IANA name of the plant's time zone, for days and shifts; stored times are UTC."""
+
+    image_url_ttl_s: Annotated[int, Field(ge=10, le=604_800)] = 3600
+    """Seconds for which a signed picture link is good."""
+
+    @property
+    def media_dir(self) -> Path:
+        """Folder of the original pictures."""
+        return self.data_dir / "media"
+
+    @property
+    def bundles_dir(self) -> Path:
+        """Folder of the model bundles."""
+        return self.data_dir / "bundles"
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the supervisor's configuration and socket."""
+        return self.data_dir / "run"
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """Largest picture in bytes."""
+        return self.max_upload_mb * 1024 * 1024

@@ -1,0 +1,132 @@
+"""The one thread that writes to the database: bounded queue, group commit, a savepoint per job.
+
+SQLite has one write lock; threads that fight for it back off for up to a second each (measured: 4 threads write
+slower than one, with 1.1 s at worst). One writer that commits what has gathered meanwhile is faster and even.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import Session
+
+from serving.errors import StorageBusy, StorageUnavailable
+
+T = TypeVar("T")
+GROUP_SIZE = 64
+_log = structlog.get_logger(__name__)
+
+
+class _Job(NamedTuple, Generic[T]):
+    work: Callable[[Session], T]
+    future: "Future[T]"
+
+
+class Writer:
+    """Runs jobs one after another, up to 64 in one transaction; a future resolves only after the COMMIT."""
+
+    def __init__(self, engine: Engine, queue_size: int) -> None:
+        self._engine = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._queue: queue.Queue[_Job[Any] | None] = queue.Queue(maxsize=queue_size)
+        self._gate = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Session], T]) -> "Future[T]":
+        """The future result of a job. The session commits by itself; return values, not rows still attached.
+
+        Raises:
+            StorageBusy: The queue is full.
+            StorageUnavailable: The writer was closed.
+        """
+        job = _Job(work, Future())
+        with self._gate:
+            if self._closed:
+                raise StorageUnavailable("the database is closed")
+            try:
+                self._queue.put_nowait(job)
+            except queue.Full:
+                raise StorageBusy from None
+        return job.future
+
+    @property
+    def waiting(self) -> int:
+        """Number of jobs not yet begun."""
+        return self._queue.qsize()
+
+    def close(self) -> None:
+        """Finish every accepted job, then end the thread."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            group, ended = self._gather()
+            if group:
+                self._commit_group(group)
+
+    def _gather(self) -> tuple[list[_Job[Any]], bool]:
+        """Whatever waits, at most 64 jobs; True when the end was reached."""
+        group: list[_Job[Any]] = []
+        item = self._queue.get()
+        while item is not None:
+            if item.future.set_running_or_notify_cancel():
+                group.append(item)
+            if len(group) >= GROUP_SIZE:
+                return group, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit_group(self, group: list[_Job[Any]]) -> None:
+        outcomes: list[tuple[_Job[Any], Any, BaseException | None]] = []
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                outcomes.extend((job, *_run_in_savepoint(connection, job)) for job in group)
+        except Exception as error:  # noqa: BLE001 - the loop's supervisor: no group may end the thread
+            _log.exception("group_commit_failed", jobs=len(group))
+            failure = as_storage_error(error)
+            for job in group:
+                job.future.set_exception(failure)
+            return
+        for job, value, job_error in outcomes:
+            if job_error is None:
+                job.future.set_result(value)
+            else:
+                job.future.set_exception(as_storage_error(job_error))
+
+
+def _run_in_savepoint(connection: Connection, job: _Job[T]) -> tuple[T | None, BaseException | None]:
+    """The job's value, or its error after its own changes (and nobody else's) were rolled back."""
+    savepoint = connection.begin_nested()
+    try:
+        with Session(bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
+            value = job.work(session)
+            session.commit()
+    except Exception as error:  # noqa: BLE001 - handed to the caller through the future
+        savepoint.rollback()
+        return None, error
+    savepoint.commit()
+    return value, None
+
+
+def as_storage_error(error: BaseException) -> BaseException:
+    """`StorageUnavailable` for faults of the database itself; any other error unchanged."""
+    if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
+        failure = StorageUnavailable()
+        failure.__cause__ = error
+        return failure
+    return error
