@@ -1,27 +1,21 @@
 """What one running API holds, handed to the endpoints as a dependency."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import time
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from serving.auth.service import AuthService
 from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
+from serving.clock import Clock, utc_now
 from serving.database import Database
+from serving.limits.peers import Peers
 from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
 from serving.settings import Settings
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The present, aware of UTC."""
-    return datetime.now(UTC)
-
 
 @dataclass(frozen=True)
 class Platform:
@@ -34,7 +28,10 @@ class Platform:
         metrics: What `/metrics` shows.
         tokens: Makes and verifies tokens.
         sessions: Says whether the user behind a token is still welcome.
+        auth: Login, refresh, logout.
+        peers: Says which address a request came from.
         clock: The present in UTC.
+        started_s: When it was opened, on the monotonic clock.
     """
 
     settings: Settings
@@ -43,7 +40,10 @@ class Platform:
     metrics: Metrics
     tokens: TokenIssuer
     sessions: SessionChecker
+    auth: AuthService
+    peers: Peers
     clock: Clock = utc_now
+    started_s: float = field(default_factory=time.monotonic)
 
 
 def get_platform(connection: HTTPConnection) -> Platform:

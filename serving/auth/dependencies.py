@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from serving.auth.principal import Principal
+from serving.auth.tokens import Claims
 from serving.errors import Forbidden, NotAuthenticated
 from serving.platform import PlatformDep
 
@@ -15,17 +16,28 @@ from serving.platform import PlatformDep
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of /api/v1/auth/login")
 
 
-async def current_user(
+async def access_claims(
     platform: PlatformDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-) -> Principal:
-    """The user whose access token came with the request.
+) -> Claims:
+    """What the access token of the request says.
 
     Raises:
-        NotAuthenticated: No token, or one that is forged, expired, logged out or of a disabled user.
+        NotAuthenticated: No token, or one that is forged or expired.
     """
     if credentials is None:
         raise NotAuthenticated("a Bearer token is needed")
-    claims = platform.tokens.verify_access(credentials.credentials)
+    return platform.tokens.verify_access(credentials.credentials)
+
+
+AccessClaims = Annotated[Claims, Depends(access_claims)]
+
+
+async def current_user(platform: PlatformDep, claims: AccessClaims) -> Principal:
+    """The user whose access token came with the request.
+
+    Raises:
+        NotAuthenticated: No valid token, or one of a session that was logged out or of a disabled user.
+    """
     principal = platform.sessions.cached(claims)
     if principal is None:
         principal = await run_in_threadpool(platform.sessions.check, claims)

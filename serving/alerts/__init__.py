@@ -1,0 +1,1 @@
+"""What somebody on the floor must know."""

@@ -1,0 +1,86 @@
+"""Raising, resolving and acknowledging alerts. The sessions are those of `Database.write` jobs."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from sqlmodel import Session
+
+from serving.alerts import repository
+from serving.alerts.schemas import AlertRead, Severity
+from serving.clock import utc_now
+from serving.errors import NotFound
+from serving.tables import Alert, OutboxEvent
+
+
+def raise_alert(
+    session: Session,
+    severity: Severity,
+    title: str,
+    message: str,
+    dedupe_key: str,
+    station_id: str | None = None,
+    now: datetime | None = None,
+) -> str:
+    """The identifier of the alert. While one with this `dedupe_key` is open, it counts there."""
+    at = now or utc_now()
+    alert = repository.find_open(session, dedupe_key)
+    if alert is not None:
+        alert.occurrences += 1
+        alert.last_seen_at = at
+        alert.message = message[:2000]
+        session.add(alert)
+        return alert.id
+    alert = Alert.model_validate(
+        {
+            "id": str(uuid4()),
+            "severity": severity,
+            "title": title,
+            "message": message[:2000],
+            "dedupe_key": dedupe_key,
+            "station_id": station_id,
+            "created_at": at,
+            "last_seen_at": at,
+        }
+    )
+    repository.add(session, alert)
+    _publish(session, alert, at)
+    return alert.id
+
+
+def resolve_alert(session: Session, dedupe_key: str, now: datetime | None = None) -> bool:
+    """Whether an alert with this key was open; it is resolved now."""
+    alert = repository.find_open(session, dedupe_key)
+    if alert is None:
+        return False
+    at = now or utc_now()
+    alert.resolved_at = at
+    session.add(alert)
+    _publish(session, alert, at)
+    return True
+
+
+def acknowledge(session: Session, alert_id: str, username: str, now: datetime | None = None) -> AlertRead:
+    """The alert, marked as seen; the first to acknowledge it stays named.
+
+    Raises:
+        NotFound: There is no such alert.
+    """
+    alert = repository.find(session, alert_id)
+    if alert is None:
+        raise NotFound("there is no such alert")
+    if not alert.acknowledged:
+        at = now or utc_now()
+        alert.acknowledged, alert.acknowledged_by, alert.acknowledged_at = True, username, at
+        session.add(alert)
+        _publish(session, alert, at)
+    return to_read(alert)
+
+
+def to_read(alert: Alert) -> AlertRead:
+    """The alert as it travels over the wire."""
+    return AlertRead.model_validate({**alert.model_dump(), "timestamp": alert.created_at})
+
+
+def _publish(session: Session, alert: Alert, now: datetime) -> None:
+    data = to_read(alert).model_dump(mode="json")
+    session.add(OutboxEvent.model_validate({"type": "alert", "created_at": now, "data": data}))

@@ -1,0 +1,111 @@
+"""The application: routes, what guards them, and what lives behind them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
+
+from serving.alerts.endpoints import router as alerts
+from serving.auth.endpoints import router as auth
+from serving.auth.service import AuthService
+from serving.auth.sessions import SessionChecker
+from serving.auth.tokens import TokenIssuer
+from serving.database import Database, create_engine
+from serving.docs import add_docs
+from serving.error_responses import add_error_handlers
+from serving.health.endpoints import router as health
+from serving.images.endpoints import router as images
+from serving.inspections.endpoints import router as inspections
+from serving.limits.body import BodyLimit
+from serving.limits.headers import SecurityHeaders
+from serving.limits.hosts import HostCheck
+from serving.limits.peers import Peers
+from serving.limits.rate import RateLimit
+from serving.live import LiveInspector
+from serving.metrics.endpoints import router as metrics_page
+from serving.metrics.registry import Metrics
+from serving.platform import Platform
+from serving.request_log import RequestLog
+from serving.settings import Settings
+from serving.stations.endpoints import router as stations
+from serving.version import VERSION
+
+ROUTERS = (health, auth, inspections, images, stations, alerts, metrics_page)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for these settings; nothing is opened before it starts.
+
+    Args:
+        settings: With a signing key (`with_secret_key`).
+
+    Raises:
+        ConfigurationError: No signing key, or a setting that cannot be used.
+    """
+    tokens, metrics, peers = TokenIssuer(settings), Metrics(), Peers(settings.trusted_proxies)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(create_engine(settings.database_url), queue_size=settings.writer_queue_size)
+        try:
+            live = await LiveInspector.open(settings, database)
+            try:
+                app.state.platform = _compose(settings, database, live, tokens, metrics, peers)
+                yield
+            finally:
+                await live.close()
+        finally:
+            await run_in_threadpool(database.close)
+
+    app = FastAPI(
+        title="Ussop",
+        version=VERSION,
+        description="CPU-first visual inspection platform: a picture in, a verdict out.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    add_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    add_docs(app)
+    _add_guards(app, settings, tokens, metrics, peers)
+    return app
+
+
+def _compose(
+    settings: Settings, database: Database, live: LiveInspector, tokens: TokenIssuer, metrics: Metrics, peers: Peers
+) -> Platform:
+    metrics.watch_queue("writes", lambda: database.writes_waiting)
+    if live.runtime is not None:
+        runtime = live.runtime
+        metrics.show_model(runtime.model_name, runtime.model_version, str(runtime.description))
+    return Platform(
+        settings=settings,
+        database=database,
+        live=live,
+        metrics=metrics,
+        tokens=tokens,
+        sessions=SessionChecker(database),
+        auth=AuthService(database, tokens, settings.access_token_minutes * 60),
+        peers=peers,
+    )
+
+
+def _add_guards(app: FastAPI, settings: Settings, tokens: TokenIssuer, metrics: Metrics, peers: Peers) -> None:
+    """Add the middleware. The last one added is the first to see a request."""
+    app.add_middleware(BodyLimit, settings=settings, tokens=tokens)
+    app.add_middleware(RateLimit, settings=settings, tokens=tokens, peers=peers)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        )
+    app.add_middleware(HostCheck, allowed=(*settings.allowed_hosts, settings.api_host))
+    app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(SecurityHeaders)

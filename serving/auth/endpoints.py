@@ -1,0 +1,59 @@
+"""`/api/v1/auth`: login, refresh, logout, me."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Response
+from starlette.concurrency import run_in_threadpool
+
+from serving.auth.dependencies import AccessClaims, CurrentUser
+from serving.auth.schemas import (
+    LoginRequest,
+    LogoutRequest,
+    LogoutResponse,
+    RefreshRequest,
+    TokenResponse,
+    UserProfile,
+)
+from serving.errors import NotAuthenticated
+from serving.platform import PlatformDep
+from serving.users import repository as users
+
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+
+
+@router.post("/login")
+async def login(body: LoginRequest, platform: PlatformDep, response: Response) -> TokenResponse:
+    """Log in with name and password."""
+    response.headers["Cache-Control"] = "no-store"
+    return await run_in_threadpool(platform.auth.login, body.username, body.password)
+
+
+@router.post("/refresh")
+async def refresh(body: RefreshRequest, platform: PlatformDep, response: Response) -> TokenResponse:
+    """Exchange a refresh token for the next access token and refresh token. Each is good for one use."""
+    response.headers["Cache-Control"] = "no-store"
+    return await run_in_threadpool(platform.auth.refresh, body.refresh_token)
+
+
+@router.post("/logout")
+async def logout(
+    platform: PlatformDep,
+    user: CurrentUser,
+    claims: AccessClaims,
+    body: Annotated[LogoutRequest | None, Body()] = None,
+) -> LogoutResponse:
+    """End the session: its refresh tokens at once, its access tokens within five seconds."""
+    token = body.refresh_token if body else None
+    await run_in_threadpool(platform.auth.logout, user.session_id, token, user.id)
+    platform.sessions.forget(claims)
+    return LogoutResponse()
+
+
+@router.get("/me")
+def me(platform: PlatformDep, user: CurrentUser) -> UserProfile:
+    """The profile of the current user."""
+    with platform.database.read() as session:
+        row = users.find(session, user.id)
+    if row is None:
+        raise NotAuthenticated("the session has ended")
+    return UserProfile.model_validate(row, from_attributes=True)

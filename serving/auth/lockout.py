@@ -1,0 +1,38 @@
+"""Ten failed logins in a quarter of an hour close an account for a while, whatever address or header they came with."""
+
+import time
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from serving.errors import TooManyRequests
+
+_TRIES = RateLimitItemPerMinute(10, 15)
+
+
+class Lockout:
+    """Counts tries per account in memory. A try counts before it is judged, so that parallel ones count too."""
+
+    def __init__(self) -> None:
+        self._storage = MemoryStorage()
+        self._window = MovingWindowRateLimiter(self._storage)
+
+    def begin(self, username: str) -> None:
+        """Take one try of the account.
+
+        Raises:
+            TooManyRequests: None is left.
+        """
+        if not self._window.hit(_TRIES, _key(username)):
+            reset_at = self._window.get_window_stats(_TRIES, _key(username)).reset_time
+            wait_s = max(1, round(reset_at - time.time()))
+            raise TooManyRequests("too many failed logins for this account", retry_after_s=wait_s)
+
+    def succeed(self, username: str) -> None:
+        """Give the account all its tries back."""
+        self._window.clear(_TRIES, _key(username))
+
+
+def _key(username: str) -> str:
+    return username.casefold()[:64]

@@ -1,0 +1,105 @@
+"""Access and refresh tokens: signed claims, nothing stored here."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import jwt
+
+from serving.clock import Clock, utc_now
+from serving.errors import NotAuthenticated
+from serving.secrets_file import derived_key
+from serving.settings import Settings
+
+_ALGORITHM = "HS256"
+_REQUIRED = ["exp", "iat", "sub", "jti", "typ", "sid", "gen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says.
+
+    Attributes:
+        user_id: Identifier of the user (`sub`).
+        session_id: Family of refresh tokens that it belongs to (`sid`).
+        generation: The user's token generation when it was made (`gen`).
+        jti: Identifier of this token.
+        expires_at: End of its life, UTC.
+    """
+
+    user_id: str
+    session_id: str
+    generation: int
+    jti: str
+    expires_at: datetime
+
+
+class TokenIssuer:
+    """Makes and verifies tokens with one key."""
+
+    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
+        self._key = derived_key(settings, "tokens")
+        self._lives = {
+            "access": timedelta(minutes=settings.access_token_minutes),
+            "refresh": timedelta(days=settings.refresh_token_days),
+        }
+        self._clock = clock
+
+    def access(self, user_id: str, session_id: str, generation: int) -> str:
+        """A new access token."""
+        return self._sign("access", user_id, session_id, generation)[0]
+
+    def refresh(self, user_id: str, session_id: str, generation: int) -> tuple[str, Claims]:
+        """A new refresh token and what it says, for the store of tokens not yet used."""
+        return self._sign("refresh", user_id, session_id, generation)
+
+    def verify_access(self, token: str) -> Claims:
+        """What an access token says.
+
+        Raises:
+            NotAuthenticated: It is forged, expired, incomplete or of the other kind.
+        """
+        return self._verify("access", token)
+
+    def verify_refresh(self, token: str) -> Claims:
+        """What a refresh token says; whether it was used before is not known here.
+
+        Raises:
+            NotAuthenticated: It is forged, expired, incomplete or of the other kind.
+        """
+        return self._verify("refresh", token)
+
+    def _sign(self, kind: str, user_id: str, session_id: str, generation: int) -> tuple[str, Claims]:
+        now = self._clock().replace(microsecond=0)
+        claims = Claims(user_id, session_id, generation, str(uuid4()), now + self._lives[kind])
+        payload = {
+            "sub": user_id,
+            "sid": session_id,
+            "gen": generation,
+            "jti": claims.jti,
+            "typ": kind,
+            "iat": now,
+            "exp": claims.expires_at,
+        }
+        return jwt.encode(payload, self._key, algorithm=_ALGORITHM), claims
+
+    def _verify(self, kind: str, token: str) -> Claims:
+        try:
+            payload: dict[str, Any] = jwt.decode(
+                token, self._key, algorithms=[_ALGORITHM], options={"require": _REQUIRED}
+            )
+        except (jwt.PyJWTError, ValueError) as error:
+            raise NotAuthenticated("the token is not valid or has expired") from error
+        # One answer for every defect: a forger learns nothing from it.
+        if payload["typ"] != kind or not all(isinstance(payload[name], str) for name in ("sub", "sid", "jti")):
+            raise NotAuthenticated("the token is not valid or has expired")
+        if not isinstance(payload["gen"], int):
+            raise NotAuthenticated("the token is not valid or has expired")
+        return Claims(
+            payload["sub"],
+            payload["sid"],
+            payload["gen"],
+            payload["jti"],
+            datetime.fromtimestamp(payload["exp"], UTC),
+        )

@@ -1,0 +1,41 @@
+"""By which names the API may be called. A page of a stranger that rebinds its name to us is refused."""
+
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.error_responses import error_response
+
+
+class HostCheck:
+    """Answers 400 to a Host header that is not on the list; `*` on the list allows every name."""
+
+    def __init__(self, app: ASGIApp, *, allowed: Sequence[str]) -> None:
+        self._app = app
+        self._allowed = frozenset(name.lower() for name in allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "lifespan" or "*" in self._allowed or self._is_allowed(scope):
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "host not allowed"})
+            return
+        response = error_response(
+            400, "this host name is not allowed (ALLOWED_HOSTS)", "host_not_allowed", {"Connection": "close"}
+        )
+        await response(scope, receive, send)
+
+    def _is_allowed(self, scope: Scope) -> bool:
+        values = Headers(scope=scope).getlist("host")
+        return len(values) == 1 and _without_port(values[0].lower()) in self._allowed
+
+
+def _without_port(host: str) -> str:
+    """The name of a Host header; an address of IPv6 keeps its brackets."""
+    if host.startswith("["):
+        name, bracket, _ = host.partition("]")
+        return name + bracket
+    return host.partition(":")[0]

@@ -1,0 +1,74 @@
+"""How often somebody may ask: a moving window per user, or per address for those without a token.
+
+slowapi's own middleware and default limits never reach routers included by `include_router` (laurentS/slowapi#281)
+and fail open there, so its strategy is asked here, before routing, for every path.
+"""
+
+import time
+
+from limits import RateLimitItem, parse
+from slowapi import Limiter
+from slowapi.util import get_remote_address
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.auth.tokens import TokenIssuer
+from serving.error_responses import error_response
+from serving.errors import ConfigurationError
+from serving.limits.callers import claims_of
+from serving.limits.peers import Peers
+from serving.settings import Settings
+
+_LOGIN_PATH = "/api/v1/auth/login"
+
+
+class RateLimit:
+    """Answers 429 with `Retry-After` above the limit; every answer says what is left."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, tokens: TokenIssuer, peers: Peers) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._peers = peers
+        self._default = _parse("RATE_LIMIT_DEFAULT", settings.rate_limit_default)
+        self._login = _parse("RATE_LIMIT_LOGIN", settings.rate_limit_login)
+        self._window = Limiter(key_func=get_remote_address, strategy="moving-window", auto_check=False).limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        item, key = self._limit_for(scope)
+        allowed = self._window.hit(item, key)
+        reset_at, remaining = self._window.get_window_stats(item, key)
+        wait_s = max(1, round(reset_at - time.time()))
+        rate_headers = {
+            "X-RateLimit-Limit": str(item.amount),
+            "X-RateLimit-Remaining": str(remaining),
+            "X-RateLimit-Reset": str(round(reset_at)),
+        }
+        if not allowed:
+            detail = f"more than {item.amount} requests per {item.get_expiry()} s; try again in {wait_s} s"
+            headers = {**rate_headers, "Retry-After": str(wait_s), "Connection": "close"}
+            await error_response(429, detail, "rate_limited", headers)(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(rate_headers)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+    def _limit_for(self, scope: Scope) -> tuple[RateLimitItem, str]:
+        if scope["path"] == _LOGIN_PATH:
+            return self._login, f"login:{self._peers.bucket(scope)}"
+        claims = claims_of(scope, self._tokens)
+        return self._default, f"user:{claims.user_id}" if claims else f"peer:{self._peers.bucket(scope)}"
+
+
+def _parse(name: str, text: str) -> RateLimitItem:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {text!r} is not like 200/minute") from error

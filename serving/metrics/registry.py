@@ -1,0 +1,77 @@
+"""The measured quantities of one running API. Seconds, as Prometheus wants them; labels from bounded sets only."""
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+# From a 1 ms health answer to the inference deadline.
+_REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_STAGE_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """Counters and histograms in a registry of their own (two applications in one process do not mix)."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._requests = Counter(
+            "ussop_http_requests", "Answered requests.", ("method", "route", "status"), registry=self.registry
+        )
+        self._request_seconds = Histogram(
+            "ussop_http_request_seconds",
+            "Time from the first byte of a request to the last of its answer.",
+            ("method", "route"),
+            buckets=_REQUEST_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._inspections = Counter(
+            "ussop_inspections", "Stored inspections.", ("station", "decision"), registry=self.registry
+        )
+        self._failures = Counter(
+            "ussop_inspection_failures", "Inspections that gave an error and no verdict.", ("code",), registry=self.registry
+        )
+        self._stage_seconds = Histogram(
+            "ussop_inspection_stage_seconds",
+            "Time of one stage of an inspection.",
+            ("stage",),
+            buckets=_STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._models = Gauge(
+            "ussop_model_info", "1 for the deployed model.", ("name", "version", "backend"), registry=self.registry
+        )
+
+    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request. `route` is the template of the route, never the path asked for."""
+        label = method if method in _METHODS else "other"
+        self._requests.labels(label, route, str(status)).inc()
+        self._request_seconds.labels(label, route).observe(seconds)
+
+    def observe_inspection(self, station_id: str, decision: str, timings_ms: Mapping[str, float]) -> None:
+        """Count one stored inspection and the time of each of its stages (given in milliseconds)."""
+        self._inspections.labels(station_id, decision).inc()
+        for stage, milliseconds in timings_ms.items():
+            self._stage_seconds.labels(stage).observe(milliseconds / 1000.0)
+
+    def observe_inspection_failure(self, code: str) -> None:
+        """Count one inspection that ended in an error; `code` is that of the error."""
+        self._failures.labels(code).inc()
+
+    def show_model(self, name: str, version: str, backend: str) -> None:
+        """Show one model as the deployed one and forget the others."""
+        self._models.clear()
+        self._models.labels(name, version, backend).set(1)
+
+    def watch_queue(self, name: str, length: Callable[[], float]) -> None:
+        """Show the length of a queue, asked for at each scrape."""
+        gauge = Gauge(f"ussop_{name}_waiting", f"Jobs waiting: {name}.", registry=self.registry)
+        gauge.set_function(length)
+
+    def expose(self) -> bytes:
+        """Everything in the Prometheus text format."""
+        return generate_latest(self.registry)
