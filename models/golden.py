@@ -1,0 +1,64 @@
+"""The self-test of a loaded bundle: the golden pictures must come out as its manifest expects."""
+
+from models.detections import Detection
+from models.errors import BundleError, InferenceError
+from models.intake import read_image
+from models.manifest import Artefact, GoldenDetection, GoldenPicture
+from models.recipe import Recipe
+from models.runtime import Runtime
+
+_MIN_IOU = 0.6
+
+
+def self_test(runtime: Runtime) -> None:
+    """Runs every golden picture of the bundle on the runtime's backend.
+
+    Raises:
+        BundleError: A decision, a class, a box or a score is not the one expected.
+    """
+    tolerance = _artefact_that_runs(runtime).score_tolerance
+    for golden in runtime.manifest.golden:
+        picture = read_image((runtime.bundle.root / golden.path).read_bytes())
+        try:
+            verdict = runtime.inspect(picture, Recipe())
+        except InferenceError as error:
+            raise BundleError(f"self-test on {golden.path}: {error}") from error
+        if verdict.decision != golden.decision:
+            raise BundleError(f"self-test: {golden.path} came out {verdict.decision}, expected {golden.decision}")
+        for expected in golden.detections:
+            _require_match(golden, expected, verdict.detections, tolerance)
+
+
+def box_iou(first_xyxy: tuple[float, ...], second_xyxy: tuple[float, ...]) -> float:
+    """Intersection over union of two boxes, 0-1."""
+    width = min(first_xyxy[2], second_xyxy[2]) - max(first_xyxy[0], second_xyxy[0])
+    height = min(first_xyxy[3], second_xyxy[3]) - max(first_xyxy[1], second_xyxy[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (first_xyxy, second_xyxy)]
+    return width * height / (sum(areas) - width * height)
+
+
+def _artefact_that_runs(runtime: Runtime) -> Artefact:
+    manifest, description = runtime.manifest, runtime.description
+    if description.name == "onnxruntime":
+        return manifest.onnx
+    artefact = manifest.openvino_int8 if description.precision == "int8" else manifest.openvino_fp16
+    if artefact is None:
+        raise BundleError(f"the manifest has no artefact for {description}")
+    return artefact
+
+
+def _require_match(
+    golden: GoldenPicture, expected: GoldenDetection, found: tuple[Detection, ...], tolerance: float
+) -> None:
+    same = [d for d in found if d.class_name == expected.class_name]
+    same = [d for d in same if box_iou(d.box_xyxy, expected.box_xyxy) >= _MIN_IOU]
+    if not same:
+        raise BundleError(f"self-test: {golden.path}: the expected {expected.class_name} was not found")
+    difference = min(abs(d.confidence - expected.confidence) for d in same)
+    if difference > tolerance:
+        raise BundleError(
+            f"self-test: {golden.path}: the score of {expected.class_name} is off by {difference:.3f}, "
+            f"allowed {tolerance:.3f}"
+        )

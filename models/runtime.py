@@ -1,0 +1,233 @@
+"""A bundle that runs: picture in, verdict out. The same code in evaluation, calibration, batch and live."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.backends import Backend, BackendDescription, BackendName, Precision
+from models.backends.onnxruntime import OnnxRuntimeBackend
+from models.backends.openvino import OpenVinoBackend
+from models.bundle import Bundle
+from models.decide import Decision, decide, thresholds_in_force
+from models.detections import Detection
+from models.errors import BundleError, InferenceError
+from models.intake import Picture
+from models.letterbox import Placement, letterbox, pixels_to_blob
+from models.manifest import Manifest
+from models.masks import MaskOutline, outline_of_mask
+from models.measure import measure
+from models.outputs import Candidates, outputs_to_candidates
+from models.recipe import Recipe, Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict on one picture, with what produced it.
+
+    Attributes:
+        decision: pass, fail or uncertain.
+        confidence: See `models.decide.Judgement`.
+        detections: The detections that count, highest score first.
+        thresholds: Those in force, per class.
+        timings_ms: Milliseconds per stage: preprocess, inference, postprocess.
+    """
+
+    decision: Decision
+    confidence: float
+    detections: tuple[Detection, ...]
+    thresholds: Mapping[str, Thresholds]
+    timings_ms: Mapping[str, float]
+
+
+class Runtime:
+    """One loaded bundle on one backend. It keeps no state between calls: threads share it freely."""
+
+    def __init__(self, bundle: Bundle, backend: Backend) -> None:
+        """Ties a bundle to the backend that runs it; see `open_runtime`."""
+        self._bundle = bundle
+        self._backend = backend
+        self._bundle_thresholds = {k: t.to_thresholds() for k, t in bundle.manifest.thresholds.items()}
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that runs."""
+        return self._bundle
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bundle says of itself."""
+        return self._bundle.manifest
+
+    @property
+    def description(self) -> BackendDescription:
+        """The backend that really runs."""
+        return self._backend.description
+
+    @property
+    def model_name(self) -> str:
+        """Name of the bundle."""
+        return self.manifest.name
+
+    @property
+    def model_version(self) -> str:
+        """Version of the bundle."""
+        return self.manifest.version
+
+    def infer(self, pixels_rgb: npt.NDArray[np.uint8]) -> tuple[Candidates, tuple[npt.NDArray[np.float32], ...]]:
+        """Candidates in input pixels and the raw outputs, for calibration and parity checks.
+
+        Args:
+            pixels_rgb: uint8 (height, width, 3).
+        """
+        blob, _ = self._preprocess(pixels_rgb)
+        outputs = self._backend.run(blob)
+        return self._candidates(outputs), outputs
+
+    def detect(self, pixels_rgb: npt.NDArray[np.uint8], *, mm_per_px: float | None = None) -> tuple[Detection, ...]:
+        """Every detection down to the manifest's `min_confidence`, highest score first.
+
+        Args:
+            pixels_rgb: uint8 (height, width, 3), RGB.
+            mm_per_px: Calibration, or None.
+
+        Raises:
+            InferenceError: The network gave no usable answer.
+        """
+        blob, placement = self._preprocess(pixels_rgb)
+        outputs = self._backend.run(blob)
+        return self._postprocess(outputs, placement, mm_per_px, [0.0] * len(self.manifest.classes))
+
+    def inspect(self, picture: Picture, recipe: Recipe) -> Verdict:
+        """The verdict on a picture.
+
+        Args:
+            picture: From `models.intake.read_image`.
+            recipe: The station's rules.
+
+        Raises:
+            InferenceError: The network gave no usable answer. There is no verdict then, and never a pass.
+        """
+        # Durations only: no value of a verdict depends on the clock.
+        start = time.perf_counter()
+        blob, placement = self._preprocess(picture.pixels_rgb)
+        prepared = time.perf_counter()
+        outputs = self._backend.run(blob)
+        inferred = time.perf_counter()
+        thresholds = thresholds_in_force(self._bundle_thresholds, recipe)
+        # Only what counts gets its mask traced: the hundred weak candidates would cost more than the network.
+        masks_from = [thresholds[name].accept_below for name in self.manifest.classes]
+        detections = self._postprocess(outputs, placement, recipe.mm_per_px, masks_from)
+        judgement = decide(detections, thresholds, recipe)
+        done = time.perf_counter()
+        timings_ms = {
+            "preprocess": (prepared - start) * 1e3,
+            "inference": (inferred - prepared) * 1e3,
+            "postprocess": (done - inferred) * 1e3,
+        }
+        return Verdict(judgement.decision, judgement.confidence, judgement.detections, thresholds, timings_ms)
+
+    def warm_up(self) -> None:
+        """Runs one grey picture, so that the first part does not pay for lazy initialisation.
+
+        Raises:
+            InferenceError: The network does not run.
+        """
+        self.detect(np.full((*self.manifest.input.shape_hw, 3), 127, np.uint8))
+
+    def _preprocess(self, pixels_rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], Placement]:
+        rules = self.manifest.input
+        canvas, placement = letterbox(pixels_rgb, rules.shape_hw, pad_value=rules.pad_value)
+        if rules.colour_order == "bgr":
+            canvas = canvas[..., ::-1]
+        return pixels_to_blob(canvas, rules.scale), placement
+
+    def _candidates(self, outputs: tuple[npt.NDArray[np.float32], ...]) -> Candidates:
+        expected = 2 if self.manifest.task == "segment" else 1
+        if len(outputs) < expected:
+            raise InferenceError(f"the network has {len(outputs)} outputs, {expected} are needed")
+        return outputs_to_candidates(outputs[0], self.manifest.output, len(self.manifest.classes))
+
+    def _postprocess(
+        self,
+        outputs: tuple[npt.NDArray[np.float32], ...],
+        placement: Placement,
+        mm_per_px: float | None,
+        masks_from: Sequence[float],
+    ) -> tuple[Detection, ...]:
+        """Detections in picture pixels; those below their class's score in `masks_from` keep the box for an outline."""
+        found = self._candidates(outputs)
+        boxes = placement.boxes_to_picture(found.boxes_xyxy)
+        detections = []
+        for i, box in enumerate(boxes):
+            class_index, score = int(found.class_indices[i]), min(1.0, float(found.scores[i]))
+            outline = None
+            if self.manifest.task == "segment" and score >= masks_from[class_index]:
+                outline = self._outline(outputs[1], found.mask_coefficients[i], box, placement)
+            outline = outline or _outline_of_box(box)
+            extent = measure(outline.area_px, outline.length_px, outline.width_px, mm_per_px)
+            detections.append(
+                Detection(
+                    class_name=self.manifest.classes[class_index],
+                    confidence=score,
+                    box_xyxy=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
+                    extent=extent,
+                    mask_polygon=outline.rings,
+                )
+            )
+        return tuple(detections)
+
+    def _outline(
+        self,
+        prototypes: npt.NDArray[np.float32],
+        coefficients: npt.NDArray[np.float32],
+        box: npt.NDArray[np.float32],
+        placement: Placement,
+    ) -> MaskOutline | None:
+        if prototypes.ndim != 4 or prototypes.shape[1] != coefficients.size:
+            raise InferenceError(f"mask prototypes shaped {prototypes.shape} do not fit the coefficients")
+        outline = outline_of_mask(coefficients, prototypes[0], box, placement, self.manifest.input.shape_hw)
+        return outline if outline.area_px > 0 else None
+
+
+def _outline_of_box(box: npt.NDArray[np.float32]) -> MaskOutline:
+    """Where there is no mask, the box is all that is known of the region."""
+    width, height = float(box[2] - box[0]), float(box[3] - box[1])
+    return MaskOutline((), width * height, max(width, height), min(width, height))
+
+
+def open_runtime(
+    bundle: Bundle,
+    *,
+    backend: BackendName = "openvino",
+    precision: Precision = "f32",
+    device: str = "AUTO",
+    threads: int | None = None,
+) -> Runtime:
+    """The runtime of a bundle. Where OpenVINO cannot run it, ONNX Runtime does, and the description says why.
+
+    Args:
+        bundle: A verified bundle.
+        backend: The library to use.
+        precision: `f32` and `bf16` run the FP16 IR; `int8` the quantised one.
+        device: OpenVINO device; `AUTO` means `CPU`.
+        threads: Threads within one inference; None leaves it to the library.
+
+    Raises:
+        BundleError: No backend runs the bundle.
+    """
+    manifest, reason = bundle.manifest, None
+    if backend == "openvino":
+        artefact = manifest.openvino_int8 if precision == "int8" else manifest.openvino_fp16
+        if artefact is None:
+            reason = f"the bundle has no OpenVINO artefact for {precision}"
+        else:
+            try:
+                path = bundle.path_of(artefact)
+                return Runtime(bundle, OpenVinoBackend(path, precision=precision, device=device, threads=threads))
+            except BundleError as error:
+                reason = str(error)
+    path = bundle.path_of(manifest.onnx)
+    return Runtime(bundle, OnnxRuntimeBackend(path, threads=threads, fallback_reason=reason))

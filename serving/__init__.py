@@ -1,0 +1,1 @@
+"""The API and the only owner of the database: live inspection, users, stations, events."""

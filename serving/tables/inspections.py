@@ -1,0 +1,70 @@
+"""Inspections and what was found in them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint
+
+
+class Inspection(SQLModel, table=True):
+    """One verdict on one picture, with everything needed to say later how it came about."""
+
+    __tablename__ = "inspections"
+    __table_args__ = (
+        UniqueConstraint("requested_by", "idempotency_key", name="uq_inspections_idempotency"),
+        Index("ix_inspections_station_created", "station_id", "created_at"),
+        Index("ix_inspections_decision_created", "decision", "created_at"),
+    )
+
+    id: str = Field(primary_key=True, max_length=36)
+    station_id: str = Field(foreign_key="stations.id", max_length=64)
+    part_id: str | None = Field(default=None, index=True, max_length=128)
+    decision: str = Field(max_length=16)
+    confidence: float
+    objects_found: int
+    source: str = Field(max_length=16)  # upload | camera
+    created_at: datetime = Field(index=True)
+    total_time_ms: float
+    timings_ms: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+    image_path: str = Field(max_length=255)  # below the media folder; the bytes exactly as received
+    image_sha256: str = Field(max_length=64)
+    image_media_type: str = Field(max_length=32)
+    image_bytes: int
+    width_px: int
+    height_px: int
+
+    model_name: str = Field(max_length=120)
+    model_version: str = Field(index=True, max_length=64)
+    backend: str = Field(max_length=64)
+    recipe: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    recipe_digest: str = Field(max_length=64)
+    # The thresholds that really decided, per class (bundle overlaid by the station).
+    thresholds: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+    requested_by: str = Field(max_length=64)
+    idempotency_key: str | None = Field(default=None, max_length=255)
+    request_digest: str | None = Field(default=None, max_length=64)
+
+
+class InspectionDetection(SQLModel, table=True):
+    """One region found in an inspection."""
+
+    __tablename__ = "detections"
+
+    id: int | None = Field(default=None, primary_key=True)
+    inspection_id: str = Field(foreign_key="inspections.id", index=True, ondelete="CASCADE", max_length=36)
+    position: int
+    class_name: str = Field(index=True, max_length=64)
+    confidence: float
+    x_min_px: float
+    y_min_px: float
+    x_max_px: float
+    y_max_px: float
+    area_px: float
+    length_px: float
+    width_px: float
+    area_mm2: float | None = None
+    length_mm: float | None = None
+    width_mm: float | None = None
+    mask_polygon: list[Any] = Field(sa_column=Column(JSON, nullable=False))

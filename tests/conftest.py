@@ -1,0 +1,25 @@
+"""Fixtures that every room uses."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from models.bundle import Bundle
+from tests.tiny_bundle import build_tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A small real bundle, built once a session; tests that change it make their own copy."""
+    return build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def real_data_dir() -> Path:
+    """The folder of the real magnetic-tile pictures; the test is skipped where it is absent."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data" / "magnetic-tile"
+    folder = Path(os.environ.get("USSOP_REAL_DATA", default))
+    if not (folder / "annotations.json").is_file():
+        pytest.skip("the magnetic-tile pictures are not on this machine (set USSOP_REAL_DATA)")
+    return folder
