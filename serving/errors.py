@@ -1,5 +1,7 @@
 """The errors of this room and the one table that gives each its HTTP status."""
 
+# ruff: noqa: N818 - the names are what is raised: `raise NotFound` reads as a sentence
+
 from typing import ClassVar
 
 from models.errors import (

@@ -40,7 +40,7 @@ class TokenResponse(BaseModel):
 
     access_token: str
     refresh_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the kind of token, RFC 6750
     expires_in: Annotated[int, Field(description="Life of the access token in seconds.")]
     user: UserSummary
 
