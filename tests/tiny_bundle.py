@@ -43,11 +43,12 @@ def tiny_network(*, score_shift: float = 0.0, fault: Fault = "none") -> onnx.Mod
     constants = {
         "contrast": contrast,
         "boxes": boxes,
-        "shift": np.float32(score_shift if fault != "nan" else np.nan),
+        "shift": np.float32(score_shift),
         "zero": np.float32(0.0 if fault != "negative_scores" else -5.0),
         "one": np.float32(1.0),
         "flat": np.array([1, 2, cells * cells], np.int64),
-        "coefficient": np.ones((1, cells * cells, 1), np.float32),
+        # Not in the scores: OpenVINO's Clip makes 0 of NaN, ONNX Runtime's hands it on.
+        "coefficient": np.full((1, cells * cells, 1), np.nan if fault == "nan" else 1.0, np.float32),
         "half": np.float32(0.25),
     }
     offset = "minus_two" if fault == "negative_scores" else "shift"

@@ -1,0 +1,58 @@
+"""The local store: what is deployed is verified, and nothing half ever shows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.bundle import Bundle, load_bundle
+from models.errors import BundleError
+from registry.errors import NothingDeployedError, RegistryError
+from registry.local_store import DEPLOYED, LocalStore
+from tests.tiny_bundle import build_tiny_bundle
+
+
+def test_nothing_deployed_when_the_store_is_new(tmp_path: Path) -> None:
+    with pytest.raises(NothingDeployedError):
+        LocalStore(tmp_path / "bundles").deployed()
+
+
+def test_starter_is_deployed_once_and_stays(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "bundles")
+    first = store.ensure_starter(tiny_bundle.root)
+    assert load_bundle(first).digest == tiny_bundle.digest
+    other = build_tiny_bundle(tmp_path / "other", version="2")
+    assert store.ensure_starter(other.root) == first
+    assert store.deployed() == first
+
+
+def test_pointer_moves_to_another_installed_bundle(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "bundles")
+    store.ensure_starter(tiny_bundle.root)
+    second = store.install(build_tiny_bundle(tmp_path / "other", version="2").root)
+    store.point(DEPLOYED, second.digest)
+    assert load_bundle(store.deployed()).manifest.version == "2"
+
+
+def test_nothing_left_behind_when_the_source_is_damaged(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    source = build_tiny_bundle(tmp_path / "damaged")
+    (source.root / "model.onnx").write_bytes(b"junk")
+    store = LocalStore(tmp_path / "bundles")
+    store.ensure_starter(tiny_bundle.root)
+    before = sorted((tmp_path / "bundles").iterdir())
+    with pytest.raises(BundleError):
+        store.install(source.root)
+    assert sorted((tmp_path / "bundles").iterdir()) == before
+
+
+@pytest.mark.parametrize("digest", ["../outside", "0" * 64, ""])
+def test_pointer_refuses_what_is_not_installed(tmp_path: Path, digest: str) -> None:
+    with pytest.raises(RegistryError):
+        LocalStore(tmp_path).point(DEPLOYED, digest)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", json.dumps({"digest": "../x"}), json.dumps({"digest": 5})])
+def test_error_when_the_pointer_is_damaged(tmp_path: Path, content: str) -> None:
+    (tmp_path / "deployed.json").write_text(content)
+    with pytest.raises(RegistryError):
+        LocalStore(tmp_path).deployed()
