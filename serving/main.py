@@ -3,26 +3,35 @@
 import sys
 
 import uvicorn
+from sqlalchemy.exc import DBAPIError
 
 from serving.app import create_app
-from serving.errors import ConfigurationError
+from serving.command.supervision import die_with_supervisor
+from serving.database import create_engine
+from serving.errors import ConfigurationError, ServingError
 from serving.logging import configure_logging
+from serving.schema import is_current
 from serving.secrets_file import with_secret_key
-from serving.settings import Settings
+from serving.settings import Settings, load_settings
 
 _SHUTDOWN_S = 10  # requests under way may finish; nobody waits longer
 _MAX_CONNECTIONS = 512
 
 
-def run(settings: Settings | None = None) -> None:
-    """Serve the API until SIGINT or SIGTERM, in one process (the database has one writer)."""
-    given = settings or Settings()
-    configure_logging(given)
-    app = create_app(with_secret_key(given))
+def run() -> None:
+    """Serve the API until SIGINT or SIGTERM, in one process (the database has one writer).
+
+    Raises:
+        ConfigurationError: A setting or the database cannot be used.
+    """
+    die_with_supervisor()
+    settings = with_secret_key(load_settings())
+    configure_logging(settings)
+    _check_database(settings)
     uvicorn.run(
-        app,
-        host=given.api_host,
-        port=given.api_port,
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
         log_config=None,
         access_log=False,  # it writes query strings, which may carry signatures; serving.request_log does not
         proxy_headers=False,  # it would believe any X-Forwarded-For from this machine; serving.limits.peers decides
@@ -32,8 +41,20 @@ def run(settings: Settings | None = None) -> None:
     )
 
 
+def _check_database(settings: Settings) -> None:
+    engine = create_engine(settings.database_url)
+    try:
+        current = is_current(engine)
+    except DBAPIError as error:
+        raise ConfigurationError(f"the database cannot be read: {error.orig}") from error
+    finally:
+        engine.dispose()
+    if not current:
+        raise ConfigurationError("the database is not up to date; run `ussop db upgrade`")
+
+
 if __name__ == "__main__":
     try:
         run()
-    except ConfigurationError as error:
+    except ServingError as error:
         sys.exit(f"ussop: {error}")

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+from serving.errors import ConfigurationError
 
 
 def _split(value: Any) -> Any:
@@ -165,3 +167,18 @@ class Settings(BaseSettings):
     def max_upload_bytes(self) -> int:
         """Largest picture in bytes."""
         return self.max_upload_mb * 1024 * 1024
+
+
+def load_settings() -> Settings:
+    """The settings of this process, from the environment and `.env`.
+
+    Raises:
+        ConfigurationError: One cannot be used; the message names it and never repeats its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
+        raise ConfigurationError("; ".join(problems)) from error
+    except (SettingsError, OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the settings cannot be read: {error}") from error

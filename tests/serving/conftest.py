@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -32,7 +33,7 @@ def prepared_data_dir(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bun
     upgrade(engine)
     database = Database(engine, queue_size=8)
     for role in ROLES:
-        database.write(lambda session, role=role: users.create(session, role, PASSWORD, [role]).id).result(timeout=30)
+        database.write(partial(users.create, username=role, password=PASSWORD, roles=[role])).result(timeout=30)
     database.close()
     store = LocalStore(settings.bundles_dir)
     store.point("deployed", store.install(tiny_bundle.root).digest)

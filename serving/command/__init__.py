@@ -1,0 +1,1 @@
+"""The `ussop` command."""

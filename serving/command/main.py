@@ -1,0 +1,107 @@
+"""`ussop`: starts the platform and looks after it."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from serving.command.doctor import examine
+from serving.command.first_admin import USERNAME, ensure_admin
+from serving.command.first_admin import reset_password as set_random_password
+from serving.command.preparation import (
+    check_not_running,
+    check_port_free,
+    check_supported,
+    prepare_bundle,
+    prepare_data_dir,
+    prepare_database,
+)
+from serving.command.supervision import write_configuration
+from serving.errors import ServingError
+from serving.secrets_file import with_secret_key
+from serving.settings import Settings, load_settings
+
+_HELP_UP = "Start the platform in the foreground; Ctrl-C ends it."
+app = typer.Typer(name="ussop", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+admin = typer.Typer(no_args_is_help=True, help="Look after users.")
+database = typer.Typer(no_args_is_help=True, help="Look after the database.")
+app.add_typer(admin, name="admin")
+app.add_typer(database, name="db")
+
+
+def run() -> None:
+    """Run the command line; an error of ours is one line and exit code 1."""
+    os.umask(0o077)  # whatever is written belongs to this user alone
+    try:
+        app()
+    except ServingError as error:
+        typer.echo(f"ussop: {error}", err=True)
+        sys.exit(1)
+
+
+@app.command(help=_HELP_UP)
+def up() -> None:
+    """Prepare the data folder, then become the supervisor of the platform's processes."""
+    settings = load_settings()
+    check_supported(settings)
+    prepare_data_dir(settings)
+    check_not_running(settings)
+    check_port_free(settings.api_host, settings.api_port, "API_PORT")
+    with_secret_key(settings)
+    prepare_database(settings)
+    prepare_bundle(settings)
+    _announce_admin(settings)
+    path = write_configuration(settings)
+    typer.echo(f"Ussop on http://{settings.api_host}:{settings.api_port} (API documentation: /docs); Ctrl-C ends it.")
+    sys.stdout.flush()
+    # Same process id from here on, so that whoever started us stops the supervisor with the same signal.
+    os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(path)])  # noqa: S606
+
+
+@app.command(help="Run the API process alone.")
+def api() -> None:
+    """Become the API process."""
+    os.execv(sys.executable, [sys.executable, "-m", "serving.main"])  # noqa: S606 - our own interpreter
+
+
+@app.command(help="Say what is installed, which devices there are, and which services answer.")
+def doctor() -> None:
+    """Print every finding; exit code 1 if something that inspecting needs is missing."""
+    sick = False
+    for finding in examine(load_settings()):
+        mark = "ok" if finding.good else ("MISSING" if finding.needed else "-")
+        sick = sick or (finding.needed and not finding.good)
+        typer.echo(f"{mark:8}{finding.subject:28}{finding.says}")
+    if sick:
+        raise typer.Exit(1)
+
+
+@admin.command(help="Give a user a new random password and end their sessions.")
+def reset_password(username: Annotated[str, typer.Option(help="Name at login.")] = USERNAME) -> None:
+    """Print the new password."""
+    typer.echo(f"{username}: {set_random_password(load_settings(), username)}")
+
+
+@database.command(help="Bring the database to the present tables.")
+def upgrade() -> None:
+    """Take every migration that is missing."""
+    settings = load_settings()
+    prepare_data_dir(settings)
+    prepare_database(settings)
+    typer.echo("the database is up to date")
+
+
+def _announce_admin(settings: Settings) -> None:
+    made = ensure_admin(settings)
+    if made is None:
+        return
+    if made.generated_password is None:
+        typer.echo(f"First administrator: {made.username}, with the password of ADMIN_PASSWORD.")
+        return
+    typer.echo(f"First administrator: {made.username}, password {made.generated_password}")
+    typer.echo(f"It is shown this once and kept in {made.password_file}.")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,125 @@
+"""The configuration of supervisord, which keeps the processes of the platform alive."""
+
+import ctypes
+import os
+import shlex
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.command.preparation import control_socket
+from serving.settings import Settings
+
+SUPERVISOR_PID = "USSOP_SUPERVISOR_PID"
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+# A process that dies is started again after 1, 2, 3 … s, for ever: a line must come back by itself.
+_START_RETRIES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process to keep alive.
+
+    Attributes:
+        name: Name in the supervisor's log.
+        arguments: Command line.
+        stop_wait_s: Seconds between SIGTERM and SIGKILL.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    stop_wait_s: int = 15
+
+
+def programs() -> tuple[Program, ...]:
+    """The processes of the platform."""
+    return (Program("api", (sys.executable, "-m", "serving.main")),)
+
+
+def write_configuration(settings: Settings) -> Path:
+    """The file of the supervisor's configuration, readable by its owner alone."""
+    path = settings.run_dir / "supervisord.conf"
+    text = configuration(settings, programs(), supervisor_pid=os.getpid())
+    scratch = path.with_suffix(".new")
+    scratch.unlink(missing_ok=True)
+    scratch.touch(mode=0o600)
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+    return path
+
+
+def configuration(settings: Settings, wanted: tuple[Program, ...], supervisor_pid: int) -> str:
+    """The text of the configuration.
+
+    Args:
+        settings: Where the platform lives.
+        wanted: What to keep alive.
+        supervisor_pid: Process that will become supervisord; a program that finds another parent ends itself.
+    """
+    run_dir = _escaped(str(settings.run_dir))
+    lines = [
+        "[supervisord]",
+        "nodaemon=true",
+        "logfile=/dev/null",
+        "logfile_maxbytes=0",
+        f"pidfile={run_dir}/supervisord.pid",
+        f"childlogdir={run_dir}",
+        "umask=077",
+        *(["user=root"] if os.geteuid() == 0 else []),
+    ]
+    socket_path = control_socket(settings)
+    if socket_path is not None:
+        lines += [
+            "",
+            "[unix_http_server]",
+            f"file={_escaped(str(socket_path))}",
+            "chmod=0600",
+            "",
+            "[rpcinterface:supervisor]",
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+            "",
+            "[supervisorctl]",
+            f"serverurl=unix://{_escaped(str(socket_path))}",
+        ]
+    for program in wanted:
+        lines += ["", *_program_lines(program, supervisor_pid)]
+    return "\n".join(lines) + "\n"
+
+
+def _program_lines(program: Program, supervisor_pid: int) -> list[str]:
+    return [
+        f"[program:{program.name}]",
+        f"command={_escaped(shlex.join(program.arguments))}",
+        f'environment={SUPERVISOR_PID}="{supervisor_pid}"',
+        "autorestart=true",
+        "startsecs=3",
+        f"startretries={_START_RETRIES}",
+        "stopsignal=TERM",
+        f"stopwaitsecs={program.stop_wait_s}",
+        "stopasgroup=true",
+        "killasgroup=true",
+        "redirect_stderr=true",
+        "stdout_logfile=/dev/fd/1",
+        "stdout_logfile_maxbytes=0",
+    ]
+
+
+def _escaped(text: str) -> str:
+    """Supervisor expands `%(name)s` in values and takes ` ;` for a comment."""
+    return text.replace("%", "%%")
+
+
+def die_with_supervisor() -> None:
+    """Let the kernel kill this process when its supervisor dies, however that happens.
+
+    Does nothing in a process that no supervisor of ours started, and on systems without prctl(2).
+    """
+    expected = os.environ.get(SUPERVISOR_PID)
+    if expected is None or sys.platform != "linux":
+        return
+    # SIGKILL: with the supervisor gone nobody would follow up on a SIGTERM, and the data is safe from it.
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != int(expected):  # it died before the line above
+        sys.exit("ussop: the supervisor is gone")
