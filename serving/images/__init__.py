@@ -1,0 +1,1 @@
+"""The stored pictures over HTTP: by signed, expiring links, or with a token."""

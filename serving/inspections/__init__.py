@@ -1,0 +1,1 @@
+"""Inspections: from a picture to a stored verdict, and back."""

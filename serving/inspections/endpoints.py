@@ -1,0 +1,144 @@
+"""`/api/v1/inspect` and `/api/v1/inspections`."""
+
+import asyncio
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Response, UploadFile
+from pydantic import AfterValidator
+
+from serving.auth.dependencies import CurrentUser, require
+from serving.auth.principal import Principal
+from serving.errors import NotFound, PayloadTooLarge
+from serving.inspections import repository, service
+from serving.inspections.records import InspectionOrder, to_schema
+from serving.inspections.repository import InspectionFilter
+from serving.inspections.schemas import Decision, DeletedOut, InspectionList, InspectionOut
+from serving.platform import PlatformDep
+from serving.stations.schemas import STATION_ID_PATTERN
+
+_log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/api/v1", tags=["inspections"])
+
+# A camera frame is at hand before its size is known; this is what one of 12 MP takes.
+_FRAME_BYTES = 4 * 1024 * 1024
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("control characters are not allowed")
+    return value
+
+
+PartText = Annotated[str, AfterValidator(_printable)]
+StationForm = Annotated[str | None, Form(pattern=STATION_ID_PATTERN, description="The station; new ones are made")]
+StationQuery = Annotated[
+    str | None, Query(alias="station_id", pattern=STATION_ID_PATTERN, description="As the form field, which wins")
+]
+PartForm = Annotated[PartText | None, Form(max_length=128, description="The part's serial number or the like")]
+PartQuery = Annotated[PartText | None, Query(alias="part_id", max_length=128, description="As the form field")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key gives the same inspection again, however often the request is sent",
+    ),
+]
+InspectionId = Annotated[str, Path(max_length=64)]
+Operator = Annotated[Principal, Depends(require("operator"))]
+Engineer = Annotated[Principal, Depends(require("engineer"))]
+
+
+@router.post("/inspect", response_model=InspectionOut)
+async def inspect(
+    platform: PlatformDep,
+    user: Operator,
+    file: Annotated[UploadFile, File(description="JPEG, PNG, BMP, TIFF or WebP, at most 20 MiB")],
+    station_id: StationForm = None,
+    part_id: PartForm = None,
+    station_query: StationQuery = None,
+    part_query: PartQuery = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Inspects a picture. When the answer is here, the picture and the verdict are on disk."""
+    size_bytes = file.size or 0
+    if size_bytes > platform.settings.max_upload_bytes:
+        raise PayloadTooLarge(f"the picture is larger than {platform.settings.max_upload_mb} MiB")
+    order = InspectionOrder(
+        station_id=station_id or station_query or "default",
+        part_id=part_id or part_query or None,
+        source="upload",
+        requested_by=user.id,
+        idempotency_key=idempotency_key,
+    )
+    with platform.live.admission.enter(size_bytes):
+        return _answer(await service.inspect_upload(platform, order, await file.read()))
+
+
+@router.post("/inspect/camera", response_model=InspectionOut)
+async def inspect_camera(
+    platform: PlatformDep,
+    user: Operator,
+    station_id: Annotated[str, Query(pattern=STATION_ID_PATTERN)] = "default",
+    part_id: Annotated[PartText | None, Query(max_length=128)] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Takes a picture with the configured camera and inspects it."""
+    order = InspectionOrder(station_id, part_id or None, "camera", user.id, idempotency_key)
+    with platform.live.admission.enter(_FRAME_BYTES):
+        return _answer(await service.inspect_camera(platform, order))
+
+
+@router.get("/inspect/{inspection_id}")
+def get_inspection(platform: PlatformDep, _user: CurrentUser, inspection_id: InspectionId) -> InspectionOut:
+    """A stored inspection."""
+    with platform.database.read() as session:
+        row = repository.find(session, inspection_id)
+        if row is None:
+            raise NotFound("there is no such inspection")
+        detections = repository.detections_of(session, [row.id]).get(row.id, [])
+        return to_schema(row, detections, platform.live.links.link_to(row.image_path, platform.clock()))
+
+
+@router.get("/inspections")
+def list_inspections(
+    platform: PlatformDep,
+    _user: CurrentUser,
+    station_id: Annotated[str | None, Query(pattern=STATION_ID_PATTERN)] = None,
+    decision: Annotated[Decision | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+) -> InspectionList:
+    """Stored inspections, newest first."""
+    chosen, now = InspectionFilter(station_id, decision), platform.clock()
+    with platform.database.read() as session:
+        rows = repository.list_page(session, chosen, limit=limit, offset=offset)
+        detections = repository.detections_of(session, [row.id for row in rows])
+        total = repository.count(session, chosen)
+    links = platform.live.links
+    shown = [to_schema(row, detections.get(row.id, []), links.link_to(row.image_path, now)) for row in rows]
+    return InspectionList(inspections=shown, total=total, limit=limit, offset=offset)
+
+
+@router.delete("/inspect/{inspection_id}")
+async def delete_inspection(platform: PlatformDep, user: Engineer, inspection_id: InspectionId) -> DeletedOut:
+    """Deletes an inspection and its picture."""
+    now = platform.clock()
+    deleted = platform.database.write(
+        lambda session: service.delete_inspection(session, inspection_id, deleted_by=user.id, now=now)
+    )
+    path = await asyncio.wrap_future(deleted)
+    try:
+        await asyncio.to_thread(platform.live.media.discard, path)
+    except OSError as error:
+        # The row is gone, which is what was asked for; the repair removes the file at the next start.
+        _log.error("picture_not_removed", path=path, error=str(error))
+    return DeletedOut(id=inspection_id)
+
+
+def _answer(outcome: service.Outcome) -> Response:
+    # Written out by Pydantic at once: FastAPI would validate the whole answer a second time.
+    headers = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
+    return Response(outcome.inspection.model_dump_json(), media_type="application/json", headers=headers)

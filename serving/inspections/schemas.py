@@ -1,0 +1,86 @@
+"""What inspections look like on the wire."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+Decision = Literal["pass", "fail", "uncertain"]
+Source = Literal["upload", "camera"]
+
+
+class DetectionOut(BaseModel):
+    """One region that counts."""
+
+    class_name: str
+    confidence: float
+    bbox: list[int]
+    """Left, top, right, bottom in pixels of the picture, upright as EXIF says."""
+    area_mm2: float | None
+    """None without calibration of the station."""
+    area_px: float
+    length_px: float
+    """Longer side of the smallest rotated rectangle around the region."""
+    width_px: float
+    length_mm: float | None
+    width_mm: float | None
+    mask_polygon: list[list[tuple[float, float]]]
+    """Outer rings in pixels of the picture, largest first; empty where the model gives boxes only."""
+
+
+class ThresholdsOut(BaseModel):
+    """Scores between which a detection is uncertain."""
+
+    accept_below: float
+    reject_above: float
+
+
+class InspectionOut(BaseModel):
+    """One verdict with everything that says how it came about."""
+
+    id: str
+    decision: Decision
+    confidence: float
+    objects_found: int
+    total_time_ms: float
+    """From the last byte of the request to the verdict, with the picture safe on disk; without the database commit."""
+    detections: list[DetectionOut]
+    image_url: str
+    """The original picture; the link expires."""
+    station_id: str
+    part_id: str | None
+    source: Source
+    created_at: datetime
+    model_name: str
+    model_version: str
+    backend: str
+    """Runtime, device and precision that really ran."""
+    recipe: dict[str, Any]
+    """The station's rules at that moment."""
+    recipe_digest: str
+    thresholds: dict[str, ThresholdsOut]
+    """Those that decided, per class: the model's, overlaid by the station's."""
+    timings_ms: dict[str, float]
+    """Milliseconds per stage."""
+    image_sha256: str
+    image_media_type: str
+    image_bytes: int
+    width_px: int
+    height_px: int
+
+
+class InspectionList(BaseModel):
+    """One page of inspections, newest first."""
+
+    inspections: list[InspectionOut]
+    total: int
+    """Number of inspections that fit the filter, on all pages."""
+    limit: int
+    offset: int
+
+
+class DeletedOut(BaseModel):
+    """What was deleted."""
+
+    status: Literal["deleted"] = "deleted"
+    id: str

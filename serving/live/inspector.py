@@ -1,0 +1,177 @@
+"""What every inspection goes through: a place, a worker thread, the deployed model, and the pictures' folder."""
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from models.bundle import load_bundle
+from models.errors import ModelError
+from models.golden import self_test
+from models.intake import MEDIA_TYPES, Picture, read_image, sniff
+from models.recipe import Recipe
+from models.runtime import Runtime, open_runtime
+from registry.errors import RegistryError
+from registry.local_store import LocalStore
+from serving.cameras.factory import open_camera
+from serving.cameras.guard import GuardedCamera
+from serving.database import Database
+from serving.errors import StorageUnavailable
+from serving.images.links import ImageLinks
+from serving.inspections.idempotency import InFlight
+from serving.inspections.repair import Repair
+from serving.live.admission import Admission
+from serving.live.alarm import CameraAlarm, StorageAlarm
+from serving.live.holder import RuntimeHolder
+from serving.live.judged import Judged
+from serving.live.pool import InferencePool
+from serving.media.store import MediaStore, StoredPicture
+from serving.secrets_file import derived_key
+from serving.settings import Settings
+from serving.stations.book import StationBook
+
+_log = structlog.get_logger(__name__)
+
+# A line sends one picture per takt: a longer queue only makes answers late, it saves nobody.
+_WAITING_PER_WORKER: Final = 16
+_MOST_WAITING_BYTES: Final = 256 * 1024 * 1024
+_SAVING_THREADS: Final = 4
+
+
+class LiveInspector:
+    """Everything of the inspect path that lives as long as the API. Made by `open`, on the event loop."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        workers = settings.inference_workers or os.cpu_count() or 1
+        self.models = RuntimeHolder()
+        self.media = MediaStore(settings.media_dir)
+        self.stations = StationBook(database)
+        self.camera = GuardedCamera(
+            open_camera(settings),
+            CameraAlarm(database),
+            timeout_s=settings.camera_timeout_s,
+            frozen_frames=settings.camera_frozen_frames,
+        )
+        self.in_flight = InFlight()
+        self.links = ImageLinks(derived_key(settings, "image-links"), settings.image_url_ttl_s)
+        self.admission = Admission(max(4, workers * _WAITING_PER_WORKER), _MOST_WAITING_BYTES)
+        self._pool = InferencePool(workers, settings.inference_timeout_s)
+        self._saving = ThreadPoolExecutor(_SAVING_THREADS, thread_name_prefix="media")
+        self.storage_alarm = StorageAlarm(database)
+        self._repair = Repair(database, self.media)
+        self._settings = settings
+
+    @classmethod
+    async def open(cls, settings: Settings, database: Database) -> "LiveInspector":
+        """The inspector with the deployed model loaded; without a model it opens too and answers `NotReady`.
+
+        Raises:
+            ConfigurationError: The camera cannot be what the settings ask for.
+            StorageUnavailable: The pictures' folder cannot be used.
+        """
+        inspector = cls(settings, database)
+        try:
+            await asyncio.to_thread(inspector.media.prepare)
+            await asyncio.to_thread(inspector.load_deployed)
+        except BaseException:
+            inspector.camera.close()
+            raise
+        inspector._repair.start()
+        return inspector
+
+    async def close(self) -> None:
+        """Ends the threads and lets go of the camera."""
+        self._repair.stop()
+        await asyncio.to_thread(self.camera.close)
+        self._pool.close()
+        await asyncio.to_thread(self._saving.shutdown)
+
+    def load_deployed(self) -> bool:
+        """Whether the deployed bundle is in use now; if not, what was in use stays and the log says why.
+
+        Load, warm up and test on the golden pictures first; only then one assignment puts it to use.
+        """
+        try:
+            runtime = self._open_tested(LocalStore(self._settings.bundles_dir).deployed())
+        except (ModelError, RegistryError) as error:
+            _log.error("model_not_loaded", error=str(error), code=error.code)
+            return False
+        self.models.swap(runtime)
+        _log.info("model_loaded", model_name=runtime.model_name, model_version=runtime.model_version)
+        return True
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """The model in use, None while there is none."""
+        return self.models.current
+
+    async def judge(self, data: bytes, recipe: Recipe, picture: Picture | None = None) -> Judged:
+        """The verdict of the deployed model on one picture.
+
+        Args:
+            data: The bytes of the picture.
+            recipe: The rules of the station.
+            picture: The same, decoded, where that is done already.
+
+        Raises:
+            NotReady: No model is loaded.
+            ModelError: The picture cannot be used (415, 422), or the network gave no usable answer (503).
+        """
+        called_s = time.perf_counter()
+
+        def work() -> Judged:
+            started_s = time.perf_counter()
+            decoded = picture or read_image(data)
+            decoded_s = time.perf_counter()
+            with self.models.lease() as runtime:
+                verdict = runtime.inspect(decoded, recipe)
+            timings_ms = {
+                "queue": (started_s - called_s) * 1000,
+                "decode": (decoded_s - started_s) * 1000,
+                **verdict.timings_ms,
+            }
+            return Judged(
+                verdict,
+                decoded.shape_hw,
+                decoded.media_type,
+                runtime.model_name,
+                runtime.model_version,
+                str(runtime.description),
+                timings_ms,
+            )
+
+        return await self._pool.run(work)
+
+    async def keep(self, data: bytes, inspection_id: str, day: date) -> StoredPicture:
+        """The picture, on disk for good. Runs beside `judge`; `media.settle` or `withdraw` must follow.
+
+        Raises:
+            UnsupportedImageError: It is no picture.
+            StorageUnavailable: It cannot be stored; an alert says so.
+        """
+        media_type = MEDIA_TYPES[sniff(data)]
+        saved = self._saving.submit(self.media.save, data, media_type, inspection_id, day)
+        try:
+            picture = await asyncio.wrap_future(saved)
+        except StorageUnavailable as error:
+            self.storage_alarm.storage_failed(error)
+            raise
+        self.storage_alarm.storage_recovered()
+        return picture
+
+    def _open_tested(self, path: Path) -> Runtime:
+        settings = self._settings
+        runtime = open_runtime(
+            load_bundle(path),
+            backend="openvino" if settings.openvino_enabled else "onnxruntime",
+            precision=settings.openvino_precision,
+            device=settings.openvino_device,
+        )
+        runtime.warm_up()
+        self_test(runtime)
+        return runtime

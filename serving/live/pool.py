@@ -1,0 +1,76 @@
+"""The threads that run the network, each job with a deadline. The runtimes release the GIL while they compute."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from models.errors import InferenceError
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+class InferencePool:
+    """A fixed number of threads. Threads that hang in native code cannot be killed; they are replaced."""
+
+    def __init__(self, workers: int, timeout_s: float) -> None:
+        self.workers = workers
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._stuck = 0
+        self._replaced = 0
+        self._executor = self._new_executor()
+
+    @property
+    def stuck(self) -> int:
+        """Threads of the present set that are past the deadline of their job."""
+        return self._stuck
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """The result of `work`, run in one of the threads.
+
+        Raises:
+            InferenceError: Not done within the deadline, counted from the call. No verdict, so never a *pass*.
+        """
+        executor = self._executor
+        job = executor.submit(work)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await asyncio.wrap_future(job)
+        except TimeoutError:
+            # `cancel` has worked for a job that still waited: it will not run for nobody.
+            if not job.cancelled():
+                self._note_stuck(executor, job)
+            raise InferenceError(f"no result within {self._timeout_s:g} s") from None
+
+    def close(self) -> None:
+        """Takes no more work; a thread that hangs is left to the end of the process."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _new_executor(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix=f"inference-{self._replaced}")
+
+    def _note_stuck(self, executor: ThreadPoolExecutor, job: "Future[T]") -> None:
+        with self._lock:
+            if executor is not self._executor:
+                return
+            self._stuck += 1
+            _log.error("inference_stuck", stuck=self._stuck, workers=self.workers, timeout_s=self._timeout_s)
+            if self._stuck >= self.workers:
+                self._replaced += 1
+                self._stuck = 0
+                self._executor = self._new_executor()
+                executor.shutdown(wait=False, cancel_futures=True)
+                _log.error("inference_threads_replaced", times=self._replaced)
+                return
+        job.add_done_callback(lambda _: self._note_unstuck(executor))
+
+    def _note_unstuck(self, executor: ThreadPoolExecutor) -> None:
+        with self._lock:
+            if executor is self._executor and self._stuck:
+                self._stuck -= 1

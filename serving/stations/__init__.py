@@ -1,0 +1,1 @@
+"""Stations: where parts are looked at, and the rules that hold there."""

@@ -1,0 +1,55 @@
+"""`/api/v1/stations`."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+
+from serving.auth.dependencies import CurrentUser, require
+from serving.auth.principal import Principal
+from serving.errors import NotFound, NotReady
+from serving.platform import PlatformDep
+from serving.stations import repository, service
+from serving.stations.schemas import STATION_ID_PATTERN, StationList, StationOut, StationUpdate
+
+router = APIRouter(prefix="/api/v1/stations", tags=["stations"])
+
+StationId = Annotated[str, Path(pattern=STATION_ID_PATTERN)]
+Engineer = Annotated[Principal, Depends(require("engineer"))]
+
+
+@router.get("")
+def list_stations(platform: PlatformDep, _user: CurrentUser) -> StationList:
+    """Every station, by id."""
+    with platform.database.read() as session:
+        return StationList(stations=[StationOut.model_validate(row) for row in repository.list_all(session)])
+
+
+@router.get("/{station_id}")
+def get_station(platform: PlatformDep, _user: CurrentUser, station_id: StationId) -> StationOut:
+    """One station with the rules that hold there."""
+    with platform.database.read() as session:
+        station = repository.find(session, station_id)
+        if station is None:
+            raise NotFound("there is no such station")
+        return StationOut.model_validate(station)
+
+
+@router.put("/{station_id}")
+async def put_station(
+    platform: PlatformDep, user: Engineer, station_id: StationId, update: StationUpdate
+) -> StationOut:
+    """Configures a station, and makes it if it is new. The next inspection follows the new rules."""
+    if update.class_names:
+        runtime = platform.live.runtime
+        if runtime is None:
+            raise NotReady("no model is loaded to check the class names against")
+        service.require_known_classes(update, runtime.manifest.classes)
+    now = platform.clock()
+    written = platform.database.write(
+        lambda session: service.configure(session, station_id, update, changed_by=user.id, now=now)
+    )
+    try:
+        return await asyncio.wrap_future(written)
+    finally:
+        platform.live.stations.forget(station_id)
