@@ -1,0 +1,45 @@
+# `make run` starts the platform, `make test` runs every test; both set up what they need first.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+# Extra arguments for pip, for instance an index with CPU builds of torch.
+PIP_ARGS ?=
+
+.PHONY: run setup setup-dev test check bench format clean
+
+run: $(VENV)/.serving  ## Start the platform in the foreground; Ctrl-C ends it
+	@exec $(BIN)/ussop up
+
+setup: $(VENV)/.serving  ## Install what the platform needs to run
+setup-dev: $(VENV)/.dev  ## Install training, tests and checks as well
+
+test: $(VENV)/.dev  ## The whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## Format, lint, types, import contracts, file sizes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/house
+
+bench: $(VENV)/.dev  ## Measure /inspect against decode + inference, in one run; appends to docs/results
+	$(BIN)/python -m tests.bench
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## Remove the environment and caches; keeps DATA_DIR (./var)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[train,postgres,dev]'
+	@touch $(VENV)/.serving $@
