@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -19,6 +20,15 @@ from serving.schema import upgrade
 from serving.settings import Settings
 from serving.users import service as users
 from tests.serving.server import serve
+
+# As in production: the pretty traceback prints every local variable, and takes seconds for it.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 PASSWORD = "correct horse battery"  # of each user; the user names are those of the roles
 _MANY = "1000000/minute"
