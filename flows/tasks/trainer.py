@@ -1,0 +1,135 @@
+"""What a trainer is: annotated pictures in, weights on disk out. ultralytics is one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from flows.tasks.coco import Picture
+
+
+class TrainingStoppedError(Exception):
+    """Training was asked to stop and stopped before the first whole epoch: there are no weights."""
+
+    code = "training_stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Pictures to learn from and pictures to choose the best epoch by, good parts included."""
+
+    class_names: tuple[str, ...]
+    train: tuple[Picture, ...]
+    val: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How strongly training pictures are varied; the defaults suit parts that lie still under a lamp.
+
+    Attributes:
+        brightness: Largest relative change of brightness, 0..1.
+        saturation: Largest relative change of saturation, 0..1.
+        rotation_deg: Largest rotation.
+        translation: Largest shift as a share of the side.
+        zoom: Largest relative change of size.
+        flip_horizontal: Probability of mirroring left and right.
+        flip_vertical: Probability of mirroring top and bottom.
+        mosaic: Probability of joining four pictures into one.
+        mosaic_off_epochs: Last epochs without mosaic.
+        copy_paste: Probability of copying a mirrored defect within its picture.
+    """
+
+    brightness: float = 0.3
+    saturation: float = 0.3
+    rotation_deg: float = 0.0
+    translation: float = 0.06
+    zoom: float = 0.2
+    flip_horizontal: float = 0.5
+    flip_vertical: float = 0.5
+    mosaic: float = 0.0
+    mosaic_off_epochs: int = 0
+    copy_paste: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How to train.
+
+    Attributes:
+        input_px: Side of the square network input.
+        epochs: Passes over the training pictures.
+        batch: Pictures per step.
+        learning_rate: The largest learning rate of AdamW; it falls along a cosine to a fiftieth.
+        warmup_epochs: Epochs over which the rate rises; fractions allowed.
+        seed: Makes the run repeatable on one machine.
+        device: "cpu" or "cuda".
+        threads: CPU threads of the tensor library.
+        bfloat16: Compute the forward pass in bfloat16 (twice as fast on CPUs with AVX512_BF16), the loss in float32.
+        small_input_px: Side for the first part of the run, 0 for none: early epochs need no fine detail.
+        small_share: The share of the epochs run at `small_input_px`.
+        square_share: The last share of the epochs run on the square that the network is exported for. Before that,
+            pictures of one common shape are not padded: the padding costs a quarter of the time for 4:3 pictures.
+        val_every: Epochs between validations; the last is always validated.
+        start_from: Weights to start from (a checkpoint of the same trainer), None to start from scratch.
+        augmentation: How pictures are varied.
+    """
+
+    input_px: int = 320
+    epochs: int = 40
+    batch: int = 16
+    learning_rate: float = 0.002
+    warmup_epochs: float = 1.0
+    seed: int = 7
+    device: str = "cpu"
+    threads: int = 2
+    bfloat16: bool = True
+    small_input_px: int = 0
+    small_share: float = 0.0
+    square_share: float = 0.15
+    val_every: int = 5
+    start_from: Path | None = None
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One finished epoch (counted from 1): mean losses, and validation figures where the epoch was validated."""
+
+    epoch: int
+    epochs: int
+    elapsed_s: float
+    losses: dict[str, float]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedWeights:
+    """A finished training: the checkpoint, its epochs and how long they took."""
+
+    path: Path
+    class_names: tuple[str, ...]
+    input_px: int
+    epochs: int
+    duration_s: float
+    reports: tuple[EpochReport, ...]
+
+
+class Trainer(Protocol):
+    """Learns from a training set; the network behind it is its own affair."""
+
+    def train(
+        self,
+        training_set: TrainingSet,
+        options: TrainingOptions,
+        on_epoch: Callable[[EpochReport], None],
+        should_stop: Callable[[], bool],
+    ) -> TrainedWeights:
+        """Return the trained weights; `should_stop` is asked after each batch.
+
+        Raises:
+            TrainingStoppedError: It was asked to stop before there were any weights.
+        """
+        ...
