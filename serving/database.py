@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event, make_url
@@ -17,18 +18,19 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5000
 
 
-def create_engine(url: str) -> Engine:
+def create_engine(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:
     """An engine for SQLite (write-ahead log, every commit on disk) or PostgreSQL (through psycopg).
 
     Args:
         url: SQLAlchemy URL; a plain `postgresql://` is served by psycopg 3.
+        busy_timeout_ms: How long a connection to SQLite waits for a lock that another process holds.
     """
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     engine = sqlalchemy_create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, busy_timeout_ms))
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -75,11 +77,11 @@ class Database:
         self.engine.dispose()
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+def _prepare_sqlite(busy_timeout_ms: int, connection: sqlite3.Connection, _record: Any) -> None:
     # Transactions are begun by `_begin_sqlite`: the driver's own logic begins late and breaks savepoints.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
     cursor.execute("PRAGMA journal_mode=WAL")
     # FULL: each commit waits for the disk. NORMAL may lose acknowledged commits when the power fails.
     cursor.execute("PRAGMA synchronous=FULL")

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from serving.errors import ConfigurationError
@@ -23,6 +24,16 @@ def _absolute(value: Any) -> Any:
 
 def _default_database_url(data: dict[str, Any]) -> str:
     return f"sqlite:///{data['data_dir'] / 'ussop.db'}" if "data_dir" in data else ""
+
+
+def _known_timezone(value: str) -> str:
+    """The name, if the time zone database has it."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        msg = "not a time zone of the IANA database"
+        raise ValueError(msg) from error
+    return value
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -142,7 +153,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe level that is logged."""
 
-    timezone: str = "UTC"
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """IANA name of the plant's time zone, for days and shifts; stored times are UTC."""
 
     image_url_ttl_s: Annotated[int, Field(ge=10, le=604_800)] = 3600

@@ -1,5 +1,6 @@
 """`ussop`: starts the platform and looks after it."""
 
+import fcntl
 import os
 import sys
 from typing import Annotated
@@ -55,6 +56,7 @@ def up() -> None:
     path = write_configuration(settings)
     typer.echo(f"Ussop on http://{settings.api_host}:{settings.api_port} (API documentation: /docs); Ctrl-C ends it.")
     sys.stdout.flush()
+    _append_to_stdout()
     # Same process id from here on, so that whoever started us stops the supervisor with the same signal.
     os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(path)])  # noqa: S606
 
@@ -90,6 +92,12 @@ def upgrade() -> None:
     prepare_data_dir(settings)
     prepare_database(settings)
     typer.echo("the database is up to date")
+
+
+def _append_to_stdout() -> None:
+    """Let the supervisor and its processes share a plain file as output without writing over each other."""
+    flags = fcntl.fcntl(sys.stdout.fileno(), fcntl.F_GETFL)
+    fcntl.fcntl(sys.stdout.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
 
 
 def _announce_admin(settings: Settings) -> None:

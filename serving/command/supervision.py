@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import secrets
 import shlex
 import signal
 import sys
@@ -70,17 +71,22 @@ def configuration(settings: Settings, wanted: tuple[Program, ...], supervisor_pi
     ]
     socket_path = control_socket(settings)
     if socket_path is not None:
+        password = secrets.token_hex(16)  # the socket is private already; without one supervisord warns
         lines += [
             "",
             "[unix_http_server]",
             f"file={_escaped(str(socket_path))}",
             "chmod=0600",
+            "username=ussop",
+            f"password={password}",
             "",
             "[rpcinterface:supervisor]",
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
             "",
             "[supervisorctl]",
             f"serverurl=unix://{_escaped(str(socket_path))}",
+            "username=ussop",
+            f"password={password}",
         ]
     for program in wanted:
         lines += ["", *_program_lines(program, supervisor_pid)]

@@ -34,6 +34,12 @@ PASSWORD = "correct horse battery"  # of each user; the user names are those of 
 _MANY = "1000000/minute"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _plain_log_lines() -> None:
+    """Log without the pretty tracebacks, which would take most of the time of a test of faults."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
+
+
 @pytest.fixture(scope="session")
 def prepared_data_dir(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Path:
     """A data folder as `ussop up` leaves it, with one user per role; tests work on copies."""

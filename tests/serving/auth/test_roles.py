@@ -1,0 +1,62 @@
+"""What each role reaches, route by route. A route that is not in the table fails the test."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from serving.auth.principal import ROLES, Principal
+from tests.serving.conftest import bearer, log_in
+
+_EVERYBODY = "everybody"
+# The lowest role that may call each route; a new route is added here on purpose, not by accident.
+_LOWEST_ROLE = {
+    ("GET", "/api/v1/health"): _EVERYBODY,
+    ("POST", "/api/v1/auth/login"): _EVERYBODY,
+    ("POST", "/api/v1/auth/refresh"): _EVERYBODY,
+    ("POST", "/api/v1/auth/logout"): "viewer",
+    ("GET", "/api/v1/auth/me"): "viewer",
+    ("POST", "/api/v1/inspect"): "operator",
+    ("POST", "/api/v1/inspect/camera"): "operator",
+    ("GET", "/api/v1/inspect/{inspection_id}"): "viewer",
+    ("DELETE", "/api/v1/inspect/{inspection_id}"): "engineer",
+    ("GET", "/api/v1/inspections"): "viewer",
+    ("GET", "/api/v1/stations"): "viewer",
+    ("GET", "/api/v1/stations/{station_id}"): "viewer",
+    ("PUT", "/api/v1/stations/{station_id}"): "engineer",
+    ("GET", "/api/v1/alerts"): "viewer",
+    ("POST", "/api/v1/alerts/{alert_id}/acknowledge"): "operator",
+    ("GET", "/metrics"): _EVERYBODY,  # from this machine, see tests/serving/test_metrics.py
+}
+
+
+def _routes(app: FastAPI) -> set[tuple[str, str]]:
+    paths = app.openapi()["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+def test_every_route_is_in_the_table_when_listed(app: FastAPI) -> None:
+    documented = {key for key in _routes(app) if not key[1].startswith("/static/images/")}
+    assert documented == set(_LOWEST_ROLE)
+
+
+@pytest.mark.parametrize("role", [None, *ROLES])
+def test_routes_open_from_the_lowest_role_up_when_called(client: httpx.Client, role: str | None) -> None:
+    token = log_in(client, role) if role else None
+    for (method, path), lowest in sorted(_LOWEST_ROLE.items()):
+        if path.endswith(("/logout", "/login", "/refresh")):
+            continue
+        headers = bearer(token) if token else {}
+        status = client.request(method, path.replace("{", "").replace("}", ""), headers=headers).status_code
+        allowed = lowest == _EVERYBODY or (role is not None and ROLES.index(role) >= ROLES.index(lowest))
+        refusal = 401 if role is None else 403
+        assert (status != refusal) == allowed, (role, method, path, status)
+        assert status < 500, (role, method, path, status)
+
+
+def test_higher_roles_reach_what_lower_ones_do_when_compared() -> None:
+    for have, role in enumerate(ROLES):
+        principal = Principal("id", role, frozenset({role}), "session")
+        for need, needed in enumerate(ROLES):
+            assert principal.reaches(needed) == (have >= need)
+    assert not Principal("id", "x", frozenset({"made-up"}), "session").reaches("viewer")
+    assert not Principal("id", "x", frozenset(), "session").reaches("viewer")
