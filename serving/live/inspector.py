@@ -63,7 +63,7 @@ class LiveInspector:
         self._pool = InferencePool(workers, settings.inference_timeout_s)
         self._saving = ThreadPoolExecutor(_SAVING_THREADS, thread_name_prefix="media")
         self.storage_alarm = StorageAlarm(database)
-        self._repair = Repair(database, self.media)
+        self.repair = Repair(database, self.media)
         self._settings = settings
 
     @classmethod
@@ -81,12 +81,12 @@ class LiveInspector:
         except BaseException:
             inspector.camera.close()
             raise
-        inspector._repair.start()
+        inspector.repair.start()
         return inspector
 
     async def close(self) -> None:
         """Ends the threads and lets go of the camera."""
-        self._repair.stop()
+        self.repair.stop()
         await asyncio.to_thread(self.camera.close)
         self._pool.close()
         await asyncio.to_thread(self._saving.shutdown)

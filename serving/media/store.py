@@ -24,7 +24,8 @@ EXTENSIONS: Final = {
 }
 INCOMING: Final = ".incoming"
 ORPHANS: Final = ".orphans"
-_PATH: Final = re.compile(r"\d{4}/\d{2}/\d{2}/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(jpg|png|bmp|tiff|webp)")
+_UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_PATH: Final = re.compile(rf"[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}/({_UUID})\.({'|'.join(EXTENSIONS.values())})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,107 @@
+"""Deadlines, admission and the change of models."""
+
+import asyncio
+import threading
+
+import pytest
+
+from models.bundle import Bundle
+from models.errors import InferenceError
+from models.runtime import open_runtime
+from serving.errors import NotReady, Overloaded
+from serving.live.admission import Admission
+from serving.live.holder import RuntimeHolder
+from serving.live.pool import InferencePool
+
+
+def test_there_is_an_error_in_time_when_the_network_hangs() -> None:
+    let_go = threading.Event()
+
+    async def scenario() -> int:
+        pool = InferencePool(workers=2, timeout_s=0.05)
+        with pytest.raises(InferenceError):
+            await pool.run(lambda: let_go.wait(30))
+        assert pool.stuck == 1
+        assert await pool.run(lambda: 7) == 7  # the other thread goes on
+        let_go.set()
+        pool.close()
+        return 7
+
+    try:
+        assert asyncio.run(scenario()) == 7
+    finally:
+        let_go.set()
+
+
+def test_threads_are_replaced_when_all_of_them_hang() -> None:
+    let_go = threading.Event()
+
+    async def scenario() -> str:
+        pool = InferencePool(workers=2, timeout_s=0.05)
+        hanging = [pool.run(lambda: let_go.wait(30)) for _ in range(2)]
+        errors = await asyncio.gather(*hanging, return_exceptions=True)
+        assert {type(error) for error in errors} == {InferenceError}
+        name = await pool.run(lambda: threading.current_thread().name)
+        assert pool.stuck == 0
+        pool.close()
+        return name
+
+    try:
+        assert asyncio.run(scenario()).startswith("inference-1")
+    finally:
+        let_go.set()
+
+
+def test_job_never_runs_when_its_deadline_passed_in_the_queue() -> None:
+    let_go, ran = threading.Event(), threading.Event()
+
+    async def scenario() -> None:
+        pool = InferencePool(workers=1, timeout_s=0.05)
+        # The first hangs, the second waits behind it; the second one's deadline passes there.
+        outcomes = await asyncio.gather(pool.run(lambda: let_go.wait(30)), pool.run(ran.set), return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {InferenceError}
+        let_go.set()
+        assert await pool.run(lambda: 1) == 1
+        pool.close()
+
+    asyncio.run(scenario())
+    assert not ran.is_set()
+
+
+def test_error_of_the_work_is_the_callers_when_it_fails() -> None:
+    async def scenario() -> None:
+        pool = InferencePool(workers=1, timeout_s=5)
+        with pytest.raises(ZeroDivisionError):
+            await pool.run(lambda: 1 // 0)
+        pool.close()
+
+    asyncio.run(scenario())
+
+
+def test_place_is_refused_when_too_many_or_too_much_is_inside() -> None:
+    by_number, by_bytes = Admission(2, 1000), Admission(10, 100)
+    with by_number.enter(1), by_number.enter(1), pytest.raises(Overloaded), by_number.enter(1):
+        pass
+    assert by_number.jobs == 0
+    with by_bytes.enter(60):
+        with pytest.raises(Overloaded), by_bytes.enter(60):
+            pass
+        with by_bytes.enter(40):
+            pass
+    with by_bytes.enter(500):  # a single one always fits
+        pass
+
+
+def test_inspection_keeps_its_model_when_another_is_put_to_use(tiny_bundle: Bundle) -> None:
+    old, new = (open_runtime(tiny_bundle, backend="onnxruntime") for _ in range(2))
+    holder = RuntimeHolder()
+    with pytest.raises(NotReady), holder.lease():
+        pass
+    assert holder.swap(old)
+    with holder.lease() as leased:
+        assert not holder.swap(new, drain_s=0.01)  # the old one is in use still
+        assert leased is old
+        with holder.lease() as following:
+            assert following is new
+    assert holder.current is new
+    assert holder.swap(old)
