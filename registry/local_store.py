@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from models.bundle import Bundle, load_bundle
+from models.errors import BundleError
 from registry.errors import NothingDeployedError, RegistryError
 
 DEPLOYED: Final = "deployed"
@@ -50,8 +51,8 @@ class LocalStore:
         """
         digest = load_bundle(source_dir).digest
         target = self._root / digest
-        if target.exists():
-            return load_bundle(target)
+        if (known := self.find(digest)) is not None:
+            return known
         self._root.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=self._root, prefix=".incoming-"))
         try:
@@ -59,11 +60,22 @@ class LocalStore:
             shutil.copytree(source_dir, scratch / "bundle", copy_function=shutil.copyfile)
             load_bundle(scratch / "bundle")
             _sync_tree(scratch / "bundle")
+            if target.exists():  # damaged since it was installed; what is sound takes its place
+                target.rename(scratch / "damaged")
             (scratch / "bundle").replace(target)
         finally:
             shutil.rmtree(scratch)
         _sync_folder(self._root)
         return load_bundle(target)
+
+    def find(self, digest: str) -> Bundle | None:
+        """The installed bundle of a digest, verified again; None if it is not here or no longer whole."""
+        if not _DIGEST.fullmatch(digest) or not (self._root / digest).is_dir():
+            return None
+        try:
+            return load_bundle(self._root / digest)
+        except BundleError:
+            return None
 
     def point(self, alias: str, digest: str) -> None:
         """Makes an alias mean an installed bundle.
