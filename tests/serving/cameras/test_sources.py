@@ -155,7 +155,7 @@ def test_camera_is_opened_again_when_it_was_unplugged(device: ScriptedDevice, ca
     assert device.reading.acquire(timeout=10)
     device.steps.put("fail")
     assert device.released.acquire(timeout=10)
-    feeder = threading.Thread(target=lambda: [device.steps.put(grey(90)) for _ in range(1)])
+    feeder = threading.Thread(target=device.steps.put, args=[grey(90)])
     assert device.reading.acquire(timeout=10)  # opened for the second time, after a pause
     feeder.start()
     assert level_of(camera.capture(10.0).data) == 90
