@@ -31,7 +31,7 @@ class SimulatedDefect:
         class_name: One of `DEFECT_CLASSES`.
         mask: (H, W) bool, true on every pixel that the defect changed.
         box_xyxy: Left, top, right, bottom edge of the mask in image pixels (right and bottom exclusive).
-        mask_polygon: (N, 2) float32, the mask's outer contour in image pixels.
+        mask_polygon: (N, 2) float32, the mask's outer contour in image pixels, through the centres of its pixels.
     """
 
     class_name: str
@@ -152,4 +152,4 @@ def _defect(class_name: str, mask: npt.NDArray[np.bool_]) -> SimulatedDefect:
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     outer = max(contours, key=cv2.contourArea)
-    return SimulatedDefect(class_name, mask, box, outer.reshape(-1, 2).astype(np.float32))
+    return SimulatedDefect(class_name, mask, box, outer.reshape(-1, 2).astype(np.float32) + np.float32(0.5))

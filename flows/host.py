@@ -1,0 +1,134 @@
+"""The process that executes flow runs: `python -m flows.host`.
+
+Prefect's own `serve` kills a running flow on SIGTERM without a report, and the run stays *Running* for ever (seen with
+3.8.8; PrefectHQ/prefect#23016). This host cancels its runs first, waits for them, and at start puts right what an
+earlier host left behind when it was killed.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from typing import Any, Final
+from uuid import UUID
+
+import psutil
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.runner import Runner
+from prefect.states import Cancelling, Crashed
+
+from flows.deployments import read_declarations, to_deployment
+
+_LIVE: Final = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+_CANCEL_DEADLINE_S: Final = 40.0
+_SERVER_DEADLINE_S: Final = 120.0
+_MAX_RUNS: Final = 4
+_RUN_ID_VARIABLE: Final = "PREFECT__FLOW_RUN_ID"
+
+
+class Host(Runner):
+    """A runner that leaves the handling of SIGTERM to us; Prefect's drops its own shutdown half-way."""
+
+    def __init__(self, *, stop: asyncio.Event) -> None:
+        """Takes the event that ends the host."""
+        super().__init__(name="ussop", limit=_MAX_RUNS, query_seconds=2, pause_on_shutdown=False)
+        self._stop_requested = stop
+        self._own_loop = asyncio.get_running_loop()
+
+    def handle_sigterm(self, *_: Any, **__: Any) -> None:
+        """Asks the host to end."""
+        self._own_loop.call_soon_threadsafe(self._stop_requested.set)
+
+
+async def serve_declared() -> None:
+    """Serves the deployments of `prefect.yaml` until SIGINT or SIGTERM; then cancels what runs and waits for it."""
+    stop = asyncio.Event()
+    host = Host(stop=stop)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    async with get_client() as client:
+        await _wait_for_server(client)
+        deployments = [await host.aadd_deployment(await to_deployment(d)) for d in read_declarations()]
+        await _put_right(client, deployments)
+        serving = asyncio.create_task(host.start())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            stopping.cancel()
+            await serving
+            return
+        await _cancel_live_runs(client, deployments)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _wait_for_server(client: PrefectClient) -> None:
+    deadline = time.monotonic() + _SERVER_DEADLINE_S
+    while (error := await client.api_healthcheck()) is not None:
+        if time.monotonic() > deadline:
+            raise error
+        await asyncio.sleep(0.5)
+
+
+async def _live_runs(client: PrefectClient, deployments: list[UUID]) -> list[FlowRun]:
+    return await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_LIVE))),
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=deployments)),
+    )
+
+
+async def _put_right(client: PrefectClient, deployments: list[UUID]) -> None:
+    """Ends what an earlier host left: processes without a host, runs that claim to run."""
+    processes = _flow_processes()
+    for run in await _live_runs(client, deployments):
+        if (process := processes.get(str(run.id))) is not None:
+            _kill_tree(process)
+        crashed: Any = Crashed(message="interrupted: the host of the flows was restarted")
+        await client.set_flow_run_state(run.id, crashed, force=True)
+
+
+async def _cancel_live_runs(client: PrefectClient, deployments: list[UUID]) -> None:
+    for run in await _live_runs(client, deployments):
+        if run.state is None or run.state.type is not StateType.CANCELLING:
+            cancelling: Any = Cancelling(message="the platform shuts down")
+            await client.set_flow_run_state(run.id, cancelling)
+    deadline = time.monotonic() + _CANCEL_DEADLINE_S
+    while await _live_runs(client, deployments) and time.monotonic() < deadline:
+        await asyncio.sleep(0.3)
+
+
+def _flow_processes() -> dict[str, psutil.Process]:
+    """The processes of flow runs on this machine, by the id of the run."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and process.uids().real == os.getuid():
+                run_id = process.environ().get(_RUN_ID_VARIABLE)
+                if run_id:
+                    found[run_id] = process
+        except psutil.Error:
+            continue
+    return found
+
+
+def _kill_tree(process: psutil.Process) -> None:
+    try:
+        family = [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+if __name__ == "__main__":
+    asyncio.run(serve_declared())

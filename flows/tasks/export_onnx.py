@@ -1,0 +1,103 @@
+"""A trained network as ONNX: one static graph that ONNX Runtime and OpenVINO both load."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import openvino as ov
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+OPSET = 17
+_PARITY = 2e-3
+"""How far scores (0..1) and boxes (as a share of the side) may differ between the runtimes, all in float32."""
+
+
+class ExportError(Exception):
+    """An exported network that does not do what the trained one does."""
+
+    code = "export_mismatch"
+
+
+def export_onnx(network: nn.Module, path: Path, *, input_px: int, half_weights: bool = True) -> float:
+    """Return the largest score difference between ONNX Runtime and OpenVINO after writing the network to `path`.
+
+    Args:
+        network: Maps (1, 3, input_px, input_px) float32 to the raw output and the prototypes.
+        path: The ONNX file to write.
+        input_px: Side of the square input.
+        half_weights: Store weights in 16 bits, computing stays in 32: half the file. The checkpoint has 16 bits anyway.
+
+    Raises:
+        ExportError: The runtimes disagree with each other or with the trained network.
+    """
+    blob = torch.rand(1, 3, input_px, input_px, generator=torch.Generator().manual_seed(0))
+    if half_weights:
+        _round_to_half(network)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the tracer warns of shapes that are constant here on purpose
+        expected = [output.numpy() for output in network(blob)]
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            network,
+            (blob,),
+            str(path),
+            opset_version=OPSET,
+            input_names=["images"],
+            output_names=["output0", "output1"],
+            dynamo=False,
+        )
+    if half_weights:
+        _store_half(path)
+    return _check_parity(path, blob.numpy(), expected, input_px)
+
+
+def _round_to_half(network: nn.Module) -> None:
+    """Round every weight to what 16 bits hold, so that the file with 16-bit weights computes exactly the same."""
+    for parameter in network.parameters():
+        parameter.data = parameter.data.half().float()
+
+
+def _store_half(path: Path) -> None:
+    """Rewrite the file with its large 32-bit constants in 16 bits, each cast back to 32 bits where it is used."""
+    model = onnx.load(str(path))
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 64:
+            continue
+        name, stored_name = tensor.name, f"{tensor.name}_half"
+        values = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(values, stored_name))
+        casts.append(helper.make_node("Cast", [stored_name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _check_parity(path: Path, blob: np.ndarray, expected: list[np.ndarray], input_px: int) -> float:
+    """Return the largest score difference between the two runtimes.
+
+    Raises:
+        ExportError: A runtime differs from the trained network by more than `_PARITY`.
+    """
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    from_onnx = session.run(None, {"images": blob})
+    compiled = ov.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    results = compiled(blob)
+    from_openvino = [np.asarray(results[k]) for k in range(2)]
+    for runtime, outputs in (("ONNX Runtime", from_onnx), ("OpenVINO", from_openvino)):
+        score_gap = float(np.abs(outputs[0][..., 4:] - expected[0][..., 4:]).max())
+        box_gap = float(np.abs(outputs[0][..., :4] - expected[0][..., :4]).max()) / input_px
+        if outputs[0].shape != expected[0].shape or max(score_gap, box_gap) > _PARITY:
+            raise ExportError(
+                f"{runtime} differs from the trained network: scores {score_gap:.1e}, boxes {box_gap:.1e}"
+            )
+    return float(np.abs(from_onnx[0][..., 4:] - from_openvino[0][..., 4:]).max())

@@ -1,0 +1,105 @@
+"""The golden pictures of a bundle: each class once and good parts, clear cases on every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flows.tasks.coco import Picture
+from models.bundle import Bundle, seal_bundle
+from models.detections import Detection
+from models.intake import read_image
+from models.manifest import GoldenDetection, GoldenPicture
+from models.recipe import Recipe
+from models.runtime import Runtime, Verdict, open_runtime
+
+_CLEAR = 0.1
+"""How far a score must lie from the thresholds for the case to be clear: no backend may flip a golden verdict."""
+_MARGIN = 0.02
+
+
+def add_golden_pictures(bundle: Bundle, pictures: Sequence[Picture], *, count: int) -> Bundle:
+    """Return the bundle with up to `count` golden pictures and the score tolerance that each artefact needs on them.
+
+    Args:
+        bundle: Complete but for its golden pictures.
+        pictures: To choose from, in this order; the files are copied into the bundle.
+        count: At most so many; a class is shown before a second good part is.
+    """
+    reference = open_runtime(bundle, backend="onnxruntime")
+    others = [open_runtime(bundle, precision="f32"), open_runtime(bundle, precision="bf16")]
+    if bundle.manifest.openvino_int8:
+        others.append(open_runtime(bundle, precision="int8"))
+    golden: list[GoldenPicture] = []
+    gaps = [0.0] * len(others)
+    for picture in _candidates(pictures, bundle.manifest.classes, count):
+        found = _golden_picture(reference, others, picture, f"golden/{len(golden):02d}_{picture.path.name}")
+        if found is None or len(golden) >= count or _is_shown(golden, found[0], count):
+            continue
+        (bundle.root / found[0].path).write_bytes(picture.path.read_bytes())
+        golden.append(found[0])
+        gaps = [max(old, new) for old, new in zip(gaps, found[1], strict=True)]
+    updates: dict[str, Any] = {"golden": tuple(golden)}
+    tolerances = {"openvino_fp16": max(gaps[:2]), "openvino_int8": max(gaps[2:], default=0.0)}
+    for name, gap in tolerances.items():
+        artefact = getattr(bundle.manifest, name)
+        if artefact:
+            updates[name] = artefact.model_copy(update={"score_tolerance": round(gap + _MARGIN, 3)})
+    return seal_bundle(bundle.root, bundle.manifest.model_copy(update=updates))
+
+
+def _candidates(pictures: Sequence[Picture], class_names: Iterable[str], count: int) -> list[Picture]:
+    """Return pictures to try: some with one defect for each class, then good parts, then the rest of the few."""
+    chosen: list[Picture] = []
+    for class_name in class_names:
+        single = [p for p in pictures if len(p.annotations) == 1 and p.annotations[0].class_name == class_name]
+        chosen += single[:5]
+    good = [p for p in pictures if p.is_good]
+    return chosen + good[: 3 * count]
+
+
+def _is_shown(golden: Sequence[GoldenPicture], new: GoldenPicture, count: int) -> bool:
+    """Return whether the set has enough of this kind: one picture per class, and two good parts or what room is left."""
+    kind = {found.class_name for found in new.detections}
+    if not kind:
+        return sum(not shown.detections for shown in golden) >= max(2, count // 4)
+    return any({found.class_name for found in shown.detections} == kind for shown in golden)
+
+
+def _golden_picture(
+    reference: Runtime, others: Sequence[Runtime], picture: Picture, path: str
+) -> tuple[GoldenPicture, list[float]] | None:
+    """Return the golden picture and how far each other backend's scores lie off; None where the case is not clear."""
+    pixels = read_image(picture.path.read_bytes())
+    expected = reference.inspect(pixels, Recipe())
+    if expected.decision != ("pass" if picture.is_good else "fail") or not _is_clear(
+        reference, expected, pixels.pixels_rgb
+    ):
+        return None
+    gaps = []
+    for runtime in others:
+        verdict = runtime.inspect(pixels, Recipe())
+        if verdict.decision != expected.decision or len(verdict.detections) != len(expected.detections):
+            return None
+        pairs = zip(verdict.detections, expected.detections, strict=True)
+        gaps.append(max((abs(a.confidence - b.confidence) for a, b in pairs), default=0.0))
+    return GoldenPicture(path=path, decision=expected.decision, detections=_expected(expected.detections)), gaps
+
+
+def _is_clear(runtime: Runtime, verdict: Verdict, pixels_rgb: Any) -> bool:
+    """Return whether no proposal's score lies near a threshold of its class."""
+    return all(
+        abs(found.confidence - limit) >= _CLEAR or (not verdict.detections and limit - found.confidence >= limit / 2)
+        for found in runtime.detect(pixels_rgb)
+        for limit in (
+            verdict.thresholds[found.class_name].accept_below,
+            verdict.thresholds[found.class_name].reject_above,
+        )
+    )
+
+
+def _expected(detections: Sequence[Detection]) -> tuple[GoldenDetection, ...]:
+    return tuple(
+        GoldenDetection(class_name=found.class_name, confidence=round(found.confidence, 4), box_xyxy=found.box_xyxy)
+        for found in detections
+    )

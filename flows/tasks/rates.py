@@ -1,0 +1,86 @@
+"""Shares of parts judged wrongly, with exact confidence intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scipy.stats import beta
+
+from flows.tasks.evaluate import Inspected
+from models.decide import decide
+from models.recipe import Recipe, Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with its exact interval.
+
+    Attributes:
+        count: Parts counted.
+        of: Parts looked at.
+        share: `count / of`, 0 where nothing was looked at.
+        low: Lower end of the 95 % interval.
+        high: Upper end of it.
+    """
+
+    count: int
+    of: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRates:
+    """How often the verdict on a part is wrong or left open.
+
+    Attributes:
+        escape: Defective parts judged pass.
+        overkill: Good parts judged fail.
+        uncertain: Parts of either kind judged uncertain.
+        uncertain_good: Good parts judged uncertain.
+        uncertain_defective: Defective parts judged uncertain.
+    """
+
+    escape: Rate
+    overkill: Rate
+    uncertain: Rate
+    uncertain_good: Rate
+    uncertain_defective: Rate
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a manifest or a report."""
+        return asdict(self)
+
+
+def clopper_pearson(count: int, of: int, *, confidence: float = 0.95) -> Rate:
+    """Return the share `count / of` with its exact two-sided interval.
+
+    Raises:
+        ValueError: `count` is not in 0..`of`.
+
+    Source:
+        Clopper and Pearson (1934), Biometrika 26: quantiles of the beta distribution.
+    """
+    if not 0 <= count <= of:
+        raise ValueError(f"{count} of {of} is no share")
+    tail = (1.0 - confidence) / 2.0
+    low = float(beta.ppf(tail, count, of - count + 1)) if count > 0 else 0.0
+    high = float(beta.ppf(1.0 - tail, count + 1, of - count)) if count < of else 1.0
+    return Rate(count, of, count / of if of else 0.0, low, high)
+
+
+def verdict_rates(inspected: Sequence[Inspected], thresholds: Mapping[str, Thresholds]) -> VerdictRates:
+    """Return the rates of the verdicts that the live decision gives at these thresholds."""
+    decisions = [(part.picture.is_good, decide(part.detections, thresholds, Recipe()).decision) for part in inspected]
+    good = [decision for is_good, decision in decisions if is_good]
+    defective = [decision for is_good, decision in decisions if not is_good]
+    return VerdictRates(
+        escape=clopper_pearson(defective.count("pass"), len(defective)),
+        overkill=clopper_pearson(good.count("fail"), len(good)),
+        uncertain=clopper_pearson(good.count("uncertain") + defective.count("uncertain"), len(decisions)),
+        uncertain_good=clopper_pearson(good.count("uncertain"), len(good)),
+        uncertain_defective=clopper_pearson(defective.count("uncertain"), len(defective)),
+    )
