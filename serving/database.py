@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy import create_engine as sqlalchemy_create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session
 
+from serving.errors import ConfigurationError
 from serving.writer import Writer, as_storage_error
 
 T = TypeVar("T")
@@ -24,11 +25,19 @@ def create_engine(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine
     Args:
         url: SQLAlchemy URL; a plain `postgresql://` is served by psycopg 3.
         busy_timeout_ms: How long a connection to SQLite waits for a lock that another process holds.
+
+    Raises:
+        ConfigurationError: The URL cannot be read or its driver is not installed.
     """
-    parsed = make_url(url)
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = sqlalchemy_create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = sqlalchemy_create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    except ArgumentError as error:
+        raise ConfigurationError("DATABASE_URL cannot be read") from error
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"DATABASE_URL needs the package {error.name}, which is not installed") from error
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", partial(_prepare_sqlite, busy_timeout_ms))
         event.listen(engine, "begin", _begin_sqlite)

@@ -12,10 +12,8 @@ from serving.errors import ConfigurationError, ServingError
 from serving.logging import configure_logging
 from serving.schema import is_current
 from serving.secrets_file import with_secret_key
+from serving.server import server_config
 from serving.settings import Settings, load_settings
-
-_SHUTDOWN_S = 10  # requests under way may finish; nobody waits longer
-_MAX_CONNECTIONS = 512
 
 
 def run() -> None:
@@ -28,17 +26,10 @@ def run() -> None:
     settings = with_secret_key(load_settings())
     configure_logging(settings)
     _check_database(settings)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.api_host,
-        port=settings.api_port,
-        log_config=None,
-        access_log=False,  # it writes query strings, which may carry signatures; serving.request_log does not
-        proxy_headers=False,  # it would believe any X-Forwarded-For from this machine; serving.limits.peers decides
-        server_header=False,
-        timeout_graceful_shutdown=_SHUTDOWN_S,
-        limit_concurrency=_MAX_CONNECTIONS,
-    )
+    server = uvicorn.Server(server_config(create_app(settings), settings.api_host, settings.api_port))
+    server.run()
+    if not server.started:
+        raise ConfigurationError("the API could not be started; the log says why")
 
 
 def _check_database(settings: Settings) -> None:
@@ -57,4 +48,4 @@ if __name__ == "__main__":
     try:
         run()
     except ServingError as error:
-        sys.exit(f"ussop: {error}")
+        sys.exit(f"ussop: {' '.join(str(error).split())}")

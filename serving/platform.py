@@ -17,6 +17,7 @@ from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
 from serving.settings import Settings
 
+
 @dataclass(frozen=True)
 class Platform:
     """Everything that lives as long as the API does.

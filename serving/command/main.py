@@ -37,7 +37,7 @@ def run() -> None:
     try:
         app()
     except ServingError as error:
-        typer.echo(f"ussop: {error}", err=True)
+        typer.echo(f"ussop: {' '.join(str(error).split())}", err=True)  # one line, also of a driver's long message
         sys.exit(1)
 
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from serving.server import server_config
+
 _STOP_DEADLINE_S = 20.0
 
 
@@ -18,10 +20,7 @@ def serve(app: FastAPI) -> Iterator[str]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=2
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(server_config(app, "127.0.0.1", listener.getsockname()[1]))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="test-server")
         thread.start()
         try:

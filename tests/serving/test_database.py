@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from serving.database import Database, create_engine
-from serving.errors import StorageBusy, StorageUnavailable
+from serving.errors import ConfigurationError, StorageBusy, StorageUnavailable
 
 _DEADLINE_S = 20.0
 
@@ -177,3 +177,9 @@ def test_commits_wait_for_the_disk_when_connected(database: Database) -> None:
     with database.read() as session:
         assert session.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
         assert session.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+
+
+@pytest.mark.parametrize("url", ["sqlite", "postgresql+pg_none://host/db", "postgresql+asyncmy://host/db", "://"])
+def test_url_is_refused_when_it_cannot_be_used(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL"):
+        create_engine(url)

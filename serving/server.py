@@ -1,0 +1,22 @@
+"""How the API is served: the one set of server options, for production and tests alike."""
+
+import uvicorn
+from fastapi import FastAPI
+
+_SHUTDOWN_S = 10  # requests under way may finish; nobody waits longer
+_MAX_CONNECTIONS = 512
+
+
+def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    """The options of the one server process (the database has one writer)."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,  # it writes query strings, which may carry signatures; serving.request_log does not
+        proxy_headers=False,  # it would believe any X-Forwarded-For from this machine; serving.limits.peers decides
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        limit_concurrency=_MAX_CONNECTIONS,
+    )
