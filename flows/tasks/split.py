@@ -99,8 +99,8 @@ _TILE_NAME = re.compile(r"^[a-z]+_exp\d+_num_(\d+)\.jpg$")
 def magnetic_tile_groups(pictures: tuple[Picture, ...]) -> dict[str, str]:
     """Return the group of each picture (by file name) of the magnetic-tile data set: one physical tile, or more.
 
-    The names are like `blowhole_exp1_num_108719.jpg`. What the data show: no number occurs twice; sorted by number, runs
-    of up to six pictures with exposures 1 to 6 and nearly one crop size lie within 150 numbers of each other (a
+    The names are like `blowhole_exp1_num_108719.jpg`. What the data show: no number occurs twice; sorted by number,
+    runs of up to six pictures with exposures 1 to 6 and nearly one crop size lie within 150 numbers of each other (one
     tile at six exposures), and now and then the same crop sizes come again some 2,000 numbers later (the tile was shot
     again). So pictures of nearly one size and at most `TILE_GAP` numbers apart are taken for one tile. That joins
     different tiles too, which costs a little balance; the other mistake would leak test tiles into training.
