@@ -1,0 +1,97 @@
+"""`python -m flows.train`: pictures in, sealed bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from flows.tasks.assemble_bundle import BundleRequest, assemble_bundle
+from flows.tasks.choose_thresholds import Budget
+from flows.tasks.provenance import provenance_of
+from flows.tasks.recipes import RECIPES, RecipeName
+from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet
+from flows.tasks.training_data import Grouping, TrainingData, coco_data, simulated_data
+from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_VAL_WHILE_TRAINING = 150
+"""Validation between epochs only shows the way; the thresholds are chosen on all validation pictures."""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def train(  # noqa: PLR0917 - a command line has as many options as it has
+    out: Annotated[Path, typer.Option(help="Folder of the new bundle; is replaced.")],
+    work: Annotated[Path, typer.Option(help="Folder for data sets and checkpoints.")],
+    data: Annotated[Path | None, typer.Option(help="COCO folder: images/ and annotations.json.")] = None,
+    simulated: Annotated[int, typer.Option(help="Instead: so many parts of the simulated line.")] = 0,
+    recipe: Annotated[RecipeName, typer.Option(help="How to train: see flows/tasks/recipes.py.")] = "starter",
+    grouping: Annotated[Grouping, typer.Option(help="Which pictures show one part.")] = "picture",
+    name: Annotated[str, typer.Option(help="Name of the bundle.")] = "starter",
+    version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
+    start_from: Annotated[Path | None, typer.Option(help="Checkpoint to start from.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Trained weights: skips the training.")] = None,
+    epochs: Annotated[int, typer.Option(help="Overrides the recipe's epochs; 0 keeps them.")] = 0,
+    held_out: Annotated[
+        int, typer.Option(help="Simulated parts held out to choose by, and again to measure by.")
+    ] = 1000,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    uncertain: Annotated[float, typer.Option(help="Share of good parts that may be uncertain.")] = 0.02,
+    overkill: Annotated[float, typer.Option(help="Share of good parts that may fail.")] = 0.004,
+) -> None:
+    """Train, evaluate, export and convert a network, and seal it into a bundle with its figures."""
+    if (data is None) == (simulated == 0):
+        raise typer.BadParameter("give either --data or --simulated")
+    console = Console()
+    options = RECIPES[recipe].with_overrides(epochs=epochs, start_from=start_from, device=device, threads=threads)
+    console.log("preparing pictures")
+    if data is None:
+        pictures = simulated_data(work / "simulated", count=simulated, held_out=held_out)
+    else:
+        pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
+    weights = (
+        _train(work, pictures, options, console) if checkpoint is None else _trained(checkpoint, pictures, options)
+    )
+    request = BundleRequest(
+        name=name,
+        version=version,
+        class_names=pictures.class_names,
+        input_px=options.input_px,
+        calibration=pictures.train[:300],
+        val=pictures.val,
+        test=pictures.test,
+        provenance=provenance_of(weights, options, dataset=pictures.description, repository=_REPOSITORY),
+        budget=Budget(overkill=overkill, uncertain=uncertain),
+    )
+    bundle = assemble_bundle(out, load_network(weights.path, work), request, on_step=console.log)
+    console.log(f"bundle {bundle.manifest.name} {bundle.manifest.version}, digest {bundle.digest[:12]}")
+    console.print_json(data=bundle.manifest.metrics)
+
+
+def _train(work: Path, pictures: TrainingData, options: TrainingOptions, console: Console) -> TrainedWeights:
+    """Return freshly trained weights, with a bar that shows the epochs."""
+    training_set = TrainingSet(pictures.class_names, pictures.train, pictures.val[:_VAL_WHILE_TRAINING])
+    with Progress(console=console) as progress:
+        bar = progress.add_task("training", total=options.epochs)
+
+        def on_epoch(report: EpochReport) -> None:
+            figures = {**report.losses, **report.metrics}
+            console.log(f"epoch {report.epoch}", {key: round(value, 3) for key, value in figures.items()})
+            progress.update(bar, completed=report.epoch)
+
+        return UltralyticsTrainer(work / "training").train(training_set, options, on_epoch, lambda: False)
+
+
+def _trained(checkpoint: Path, pictures: TrainingData, options: TrainingOptions) -> TrainedWeights:
+    """Return weights that were trained before."""
+    return TrainedWeights(checkpoint, pictures.class_names, options.input_px, options.epochs, 0.0, ())
+
+
+if __name__ == "__main__":
+    app()
