@@ -111,15 +111,16 @@ class Writer:
 
 def _run_in_savepoint(connection: Connection, job: _Job[T]) -> tuple[T | None, BaseException | None]:
     """The job's value, or its error after its own changes (and nobody else's) were rolled back."""
-    savepoint = connection.begin_nested()
+    # The session opens a savepoint with its first statement; each job has its own, so rows never mix.
+    session = Session(bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
     try:
-        with Session(bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
-            value = job.work(session)
-            session.commit()
+        value = job.work(session)
+        session.commit()
     except Exception as error:  # noqa: BLE001 - handed to the caller through the future
-        savepoint.rollback()
+        session.rollback()
         return None, error
-    savepoint.commit()
+    finally:
+        session.close()
     return value, None
 
 

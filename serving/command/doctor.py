@@ -1,7 +1,8 @@
-"""What is installed, which devices there are, and what answers."""
+"""What is installed, which devices there are, and what answers: `python -m serving.command.doctor`."""
 
 import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import openvino
+import typer
 from sqlalchemy.exc import DBAPIError
 
 from models.bundle import load_bundle
@@ -17,8 +19,9 @@ from registry.errors import RegistryError
 from registry.local_store import LocalStore
 from serving.command.preparation import MIN_FREE_BYTES
 from serving.database import create_engine
+from serving.errors import ServingError
 from serving.schema import is_current
-from serving.settings import Settings
+from serving.settings import Settings, load_settings
 from serving.version import VERSION
 
 _PACKAGES = ("fastapi", "onnxruntime", "opencv-python-headless", "openvino", "sqlmodel", "uvicorn")
@@ -41,6 +44,16 @@ class Finding:
     says: str
     needed: bool
     good: bool
+
+
+def run() -> int:
+    """Exit code 1 if something that inspecting needs is missing, else 0; every finding is printed."""
+    sick = False
+    for finding in examine(load_settings()):
+        mark = "ok" if finding.good else ("MISSING" if finding.needed else "-")
+        sick = sick or (finding.needed and not finding.good)
+        typer.echo(f"{mark:8}{finding.subject:28}{finding.says}")
+    return 1 if sick else 0
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -112,3 +125,10 @@ def _service(name: str, url: str) -> Finding:
     except httpx.HTTPError:
         return Finding(name, f"no answer at {url}", needed=False, good=False)
     return Finding(name, f"answers {status} at {url}", needed=False, good=status == httpx.codes.OK)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(run())
+    except ServingError as error:
+        sys.exit(f"ussop: {error}")

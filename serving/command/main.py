@@ -3,11 +3,10 @@
 import fcntl
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from serving.command.doctor import examine
 from serving.command.first_admin import USERNAME, ensure_admin
 from serving.command.first_admin import reset_password as set_random_password
 from serving.command.preparation import (
@@ -57,26 +56,19 @@ def up() -> None:
     typer.echo(f"Ussop on http://{settings.api_host}:{settings.api_port} (API documentation: /docs); Ctrl-C ends it.")
     sys.stdout.flush()
     _append_to_stdout()
-    # Same process id from here on, so that whoever started us stops the supervisor with the same signal.
-    os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(path)])  # noqa: S606
+    _become("supervisor.supervisord", "-n", "-c", str(path))
 
 
 @app.command(help="Run the API process alone.")
 def api() -> None:
     """Become the API process."""
-    os.execv(sys.executable, [sys.executable, "-m", "serving.main"])  # noqa: S606 - our own interpreter
+    _become("serving.main")
 
 
 @app.command(help="Say what is installed, which devices there are, and which services answer.")
 def doctor() -> None:
-    """Print every finding; exit code 1 if something that inspecting needs is missing."""
-    sick = False
-    for finding in examine(load_settings()):
-        mark = "ok" if finding.good else ("MISSING" if finding.needed else "-")
-        sick = sick or (finding.needed and not finding.good)
-        typer.echo(f"{mark:8}{finding.subject:28}{finding.says}")
-    if sick:
-        raise typer.Exit(1)
+    """Become the process that examines; it imports the runtimes, which `ussop up` need not wait for."""
+    _become("serving.command.doctor")
 
 
 @admin.command(help="Give a user a new random password and end their sessions.")
@@ -92,6 +84,12 @@ def upgrade() -> None:
     prepare_data_dir(settings)
     prepare_database(settings)
     typer.echo("the database is up to date")
+
+
+def _become(module: str, *arguments: str) -> NoReturn:
+    """Go on as another module in this very process: whoever started us stops that with the same signal."""
+    # -P: a folder called `models` where the command is typed must not take the place of ours.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606 - our own interpreter
 
 
 def _append_to_stdout() -> None:

@@ -35,7 +35,7 @@ class Program:
 
 def programs() -> tuple[Program, ...]:
     """The processes of the platform."""
-    return (Program("api", (sys.executable, "-m", "serving.main")),)
+    return (Program("api", (sys.executable, "-P", "-m", "serving.main")),)
 
 
 def write_configuration(settings: Settings) -> Path:

@@ -77,7 +77,7 @@ def test_endpoint_says_no_when_the_token_is_forged(client: httpx.Client, setting
     good = jwt.encode(payload, key, algorithm="HS256")
     forged = [_unsigned(payload), other_algorithm, with_kid, good[:-2], good + "x", "a.b.c", "Bearer", "\xff"]
     for token in forged:
-        headers = {"Authorization": f"Bearer {token}".encode("latin-1")}
+        headers = {b"Authorization": f"Bearer {token}".encode("latin-1")}
         response = client.get("/api/v1/auth/me", headers=headers)
         assert (response.status_code, response.json()["code"]) == (401, "not_authenticated"), token
     # Well signed, but of a user who does not exist:
