@@ -60,4 +60,3 @@ class _Page:
 
     async def __call__(self) -> HTMLResponse:
         return HTMLResponse(self._body, headers={"Content-Security-Policy": self._policy})
-

@@ -25,9 +25,7 @@ _HTTP_CODES = {
 _MAX_REPORTED = 5  # problems named in one validation answer
 
 
-def error_response(
-    status: int, detail: str, code: str, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+def error_response(status: int, detail: str, code: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The answer for one error."""
     all_headers = dict(headers or {})
     if status == HTTPStatus.UNAUTHORIZED:

@@ -42,7 +42,9 @@ def derived_key(settings: Settings, purpose: str) -> bytes:
     """
     if settings.secret_key is None:
         raise ConfigurationError("the settings carry no SECRET_KEY")
-    return hmac.new(settings.secret_key.get_secret_value().encode(), purpose.encode() + b"\x01", hashlib.sha256).digest()
+    return hmac.new(
+        settings.secret_key.get_secret_value().encode(), purpose.encode() + b"\x01", hashlib.sha256
+    ).digest()
 
 
 def read_or_create(path: Path, fresh: str) -> str:

@@ -24,9 +24,7 @@ def find_alerts(
 ) -> AlertList:
     """Alerts, newest first."""
     with platform.database.read() as session:
-        alerts, total = repository.find_page(
-            session, severity, acknowledged=acknowledged, limit=limit, offset=offset
-        )
+        alerts, total = repository.find_page(session, severity, acknowledged=acknowledged, limit=limit, offset=offset)
     return AlertList(alerts=[service.to_read(alert) for alert in alerts], total=total)
 
 

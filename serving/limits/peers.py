@@ -17,7 +17,9 @@ class Peers:
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         try:
-            self._trusted: list[IPv4Network | IPv6Network] = [ip_network(text, strict=False) for text in trusted_proxies]
+            self._trusted: list[IPv4Network | IPv6Network] = [
+                ip_network(text, strict=False) for text in trusted_proxies
+            ]
         except ValueError as error:
             raise ConfigurationError(f"TRUSTED_PROXIES: {error}") from error
 

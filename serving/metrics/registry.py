@@ -33,7 +33,10 @@ class Metrics:
             "ussop_inspections", "Stored inspections.", ("station", "decision"), registry=self.registry
         )
         self._failures = Counter(
-            "ussop_inspection_failures", "Inspections that gave an error and no verdict.", ("code",), registry=self.registry
+            "ussop_inspection_failures",
+            "Inspections that gave an error and no verdict.",
+            ("code",),
+            registry=self.registry,
         )
         self._stage_seconds = Histogram(
             "ussop_inspection_stage_seconds",
