@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ def split_by_group(
 ) -> Split:
     """Return the pictures in three sets of which no two share a group, with each class spread by the given shares.
 
-    Groups are dealt class by class, the rarest class first, until a set has its share of that class's pictures: groups
+    Groups are dealt class by class, the rarest class first, each to the set that lacks most of that class: groups
     differ in size, and a class of few groups must be in every set.
 
     Args:
@@ -50,26 +50,23 @@ def split_by_group(
     for picture in pictures:
         groups[group_of(picture)].append(picture)
     rng = np.random.default_rng(seed)
+    shares = {"test": test_share, "val": val_share, "train": 1.0 - val_share - test_share}
     parts: dict[str, list[Picture]] = {"test": [], "val": [], "train": []}
     for class_name, names in _by_rarest_class(groups).items():
         ordered = sorted(names)
-        shuffled = [ordered[int(k)] for k in rng.permutation(len(ordered))]
-        weights = [_pictures_of(class_name, groups[name]) for name in shuffled]
-        limits = {"test": test_share, "val": test_share + val_share, "train": 2.0}
-        dealt = 0.0
-        for name, weight in zip(shuffled, weights, strict=True):
-            # A group goes where its middle falls, so that a large one does not tip the shares more than it must.
-            middle = (dealt + weight / 2.0) / sum(weights)
-            parts[next(part for part, limit in limits.items() if middle < limit)].extend(groups[name])
-            dealt += weight
+        wanted = {part: share * _pictures_of(class_name, pictures) for part, share in shares.items() if share > 0.0}
+        for k in rng.permutation(len(ordered)):
+            # Counted anew each time: groups dealt for a rarer class brought pictures of this one along.
+            lacking = {part: 1.0 - _pictures_of(class_name, parts[part]) / wanted[part] for part in wanted}
+            parts[max(lacking, key=lambda part: lacking[part])].extend(groups[ordered[int(k)]])
     test, val, train = (tuple(sorted(part, key=lambda picture: picture.path.name)) for part in parts.values())
     return Split(train, val, test)
 
 
-def _pictures_of(class_name: str, pictures: list[Picture]) -> int:
-    """Return how many pictures show the class; of good parts ("") all count."""
+def _pictures_of(class_name: str, pictures: Sequence[Picture]) -> int:
+    """Return how many pictures show the class; "" stands for good parts."""
     if not class_name:
-        return len(pictures)
+        return sum(picture.is_good for picture in pictures)
     return sum(any(annotation.class_name == class_name for annotation in p.annotations) for p in pictures)
 
 
