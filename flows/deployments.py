@@ -8,8 +8,9 @@ from typing import Any, Final
 import yaml
 from prefect import Flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Schedule
+from prefect.types.entrypoint import EntrypointType
 
 PREFECT_YAML: Final = Path(__file__).resolve().parents[1] / "prefect.yaml"
 

@@ -218,16 +218,38 @@ def open_runtime(
     Raises:
         BundleError: No backend runs the bundle.
     """
-    manifest, reason = bundle.manifest, None
-    if backend == "openvino":
-        artefact = manifest.openvino_int8 if precision == "int8" else manifest.openvino_fp16
-        if artefact is None:
-            reason = f"the bundle has no OpenVINO artefact for {precision}"
-        else:
-            try:
-                path = bundle.path_of(artefact)
-                return Runtime(bundle, OpenVinoBackend(path, precision=precision, device=device, threads=threads))
-            except BundleError as error:
-                reason = str(error)
-    path = bundle.path_of(manifest.onnx)
-    return Runtime(bundle, OnnxRuntimeBackend(path, threads=threads, fallback_reason=reason))
+    if backend == "onnxruntime":
+        return Runtime(bundle, open_backend(bundle, backend=backend, precision="f32", threads=threads))
+    try:
+        return Runtime(
+            bundle, open_backend(bundle, backend=backend, precision=precision, device=device, threads=threads)
+        )
+    except BundleError as error:
+        path = bundle.path_of(bundle.manifest.onnx)
+        return Runtime(bundle, OnnxRuntimeBackend(path, threads=threads, fallback_reason=str(error)))
+
+
+def open_backend(
+    bundle: Bundle, *, backend: BackendName, precision: Precision, device: str = "AUTO", threads: int | None = None
+) -> Backend:
+    """Exactly the backend asked for, with no fallback.
+
+    Args:
+        bundle: A verified bundle.
+        backend: The library to use.
+        precision: As in `open_runtime`; ONNX Runtime computes in `f32` only.
+        device: OpenVINO device; `AUTO` means `CPU`.
+        threads: Threads within one inference; None leaves it to the library.
+
+    Raises:
+        BundleError: The bundle has no such artefact, or it does not load.
+    """
+    manifest = bundle.manifest
+    if backend == "onnxruntime":
+        if precision != "f32":
+            raise BundleError(f"ONNX Runtime runs a bundle in f32, not in {precision}")
+        return OnnxRuntimeBackend(bundle.path_of(manifest.onnx), threads=threads)
+    artefact = manifest.openvino_int8 if precision == "int8" else manifest.openvino_fp16
+    if artefact is None:
+        raise BundleError(f"the bundle has no OpenVINO artefact for {precision}")
+    return OpenVinoBackend(bundle.path_of(artefact), precision=precision, device=device, threads=threads)

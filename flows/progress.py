@@ -1,0 +1,63 @@
+"""The progress bar of a flow run in Prefect's UI, which never slows the run or fails it."""
+
+import threading
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.exceptions import PrefectException
+from prefect.logging import get_logger
+
+_INTERVAL_S = 1.0
+
+
+class Progress:
+    """A progress artifact, written by a thread of its own: an update blocks for as long as the server is away."""
+
+    def __init__(self, key: str, description: str, total: int) -> None:
+        """Takes the artifact's key (lower case, digits, dashes), what it says, and the number of steps."""
+        self._key = key
+        self._description = description
+        self._total = max(1, total)
+        self._done = 0
+        self._ended = threading.Event()
+        self._artifact_id: UUID | None = None
+        self._thread = threading.Thread(target=self._write_until_ended, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Makes the artifact, at 0 %."""
+        created = create_progress_artifact(progress=0.0, key=self._key, description=self._description)
+        self._artifact_id = created if isinstance(created, UUID) else None
+        self._thread.start()
+        return self
+
+    def reached(self, done: int) -> None:
+        """Notes how many steps are done. Costs nothing; the newest value is written once a second."""
+        self._done = done
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Writes the last value, unless the server is away."""
+        self._ended.set()
+        self._thread.join(timeout=5.0)
+
+    def _write_until_ended(self) -> None:
+        written = 0
+        while not self._ended.wait(_INTERVAL_S):
+            if self._done != written:
+                written = self._done
+                self._write(written)
+        if self._done != written:
+            self._write(self._done)
+
+    def _write(self, done: int) -> None:
+        if self._artifact_id is None:
+            return
+        percent = min(100.0, 100.0 * done / self._total)
+        try:
+            update_progress_artifact(artifact_id=self._artifact_id, progress=percent)
+        except (httpx.HTTPError, PrefectException) as error:
+            get_logger(__name__).debug("progress not written: %s", error)
