@@ -4,6 +4,7 @@ Most of a start is importing libraries. A parent imports them once and forks; th
 of the API, `serving.main.run`, and is what gets killed. Run as a program, this file is that parent.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -70,11 +71,15 @@ class KillableApi:
         assert self._parent.stdout is not None
         os.kill(self._pid, signal.SIGKILL)
         assert self._parent.stdout.readline() == b"gone\n"
+        self._pid = 0
 
     def close(self) -> None:
-        """Ends the parent and with it the API."""
+        """Ends the API and its parent."""
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
+        if self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
         self._parent.kill()
         self._parent.wait(timeout=30)
         self._parent.stdin.close()
