@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
@@ -32,6 +33,9 @@ from serving.settings import Settings
 from serving.stations.endpoints import router as stations
 from serving.version import VERSION
 
+# Each password check takes 64 MiB and a core: two at a time leave the line its takt, the others wait in line
+# without holding a thread.
+_LOGINS_AT_ONCE = 2
 ROUTERS = (health, auth, inspections, images, stations, alerts, metrics_page)
 
 
@@ -91,6 +95,7 @@ def _compose(
         tokens=tokens,
         sessions=SessionChecker(database),
         auth=AuthService(database, tokens, settings.access_token_minutes * 60),
+        login_slots=CapacityLimiter(_LOGINS_AT_ONCE),
         peers=peers,
     )
 
@@ -105,6 +110,7 @@ def _add_guards(app: FastAPI, settings: Settings, tokens: TokenIssuer, metrics: 
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Idempotency-Replayed", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HostCheck, allowed=(*settings.allowed_hosts, settings.api_host))
     app.add_middleware(RequestLog, metrics=metrics)

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
@@ -30,6 +31,7 @@ class Platform:
         tokens: Makes and verifies tokens.
         sessions: Says whether the user behind a token is still welcome.
         auth: Login, refresh, logout.
+        login_slots: How many passwords are checked at once.
         peers: Says which address a request came from.
         clock: The present in UTC.
         started_s: When it was opened, on the monotonic clock.
@@ -42,6 +44,7 @@ class Platform:
     tokens: TokenIssuer
     sessions: SessionChecker
     auth: AuthService
+    login_slots: CapacityLimiter
     peers: Peers
     clock: Clock = utc_now
     started_s: float = field(default_factory=time.monotonic)

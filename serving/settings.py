@@ -87,7 +87,9 @@ class Settings(BaseSettings):
     vlm_enabled: bool = False
     """Whether to answer questions in plain language. This version cannot yet and refuses to start with `true`."""
 
-    database_url: str = Field(default_factory=_default_database_url, pattern=r"^(sqlite|postgresql)(\+\w+)?://")
+    database_url: str = Field(
+        repr=False, default_factory=_default_database_url, pattern=r"^(sqlite|postgresql)(\+\w+)?://"
+    )
     """SQLAlchemy URL of the database; by default the file `ussop.db` in `DATA_DIR`. PostgreSQL: `postgresql://…`."""
 
     secret_key: SecretStr | None = None
@@ -99,7 +101,7 @@ class Settings(BaseSettings):
     camera_type: Literal["simulated", "folder", "usb", "rtsp"] = "simulated"
     """Where `POST /api/v1/inspect/camera` takes its picture from."""
 
-    camera_source: str = ""
+    camera_source: str = Field(default="", repr=False)  # an RTSP URL may hold a password
     """Folder, USB index or RTSP URL of the camera; the simulated camera needs none."""
 
     camera_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0

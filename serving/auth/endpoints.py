@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Body, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -25,7 +26,7 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 async def login(body: LoginRequest, platform: PlatformDep, response: Response) -> TokenResponse:
     """Log in with name and password."""
     response.headers["Cache-Control"] = "no-store"
-    return await run_in_threadpool(platform.auth.login, body.username, body.password)
+    return await to_thread.run_sync(platform.auth.login, body.username, body.password, limiter=platform.login_slots)
 
 
 @router.post("/refresh")

@@ -1,19 +1,14 @@
 """Password hashes: Argon2id with the library's parameters (RFC 9106, second recommended option: 64 MiB)."""
 
-import threading
 from functools import cache
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-# Each hash takes 64 MiB and a core: two at a time keep a storm of logins from taking the line's memory and takt.
-_slots = threading.BoundedSemaphore(2)
-
 
 def hash_password(password: str) -> str:
     """The Argon2id hash of a password, with its salt and parameters."""
-    with _slots:
-        return _hasher().hash(password)
+    return _hasher().hash(password)
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
@@ -22,8 +17,7 @@ def verify_password(password: str, password_hash: str | None) -> bool:
     Without a hash (unknown user) the same work is done on a dummy, so that the time tells nothing.
     Takes some 50 ms of a core: call it off the event loop.
     """
-    with _slots:
-        matches = _hasher().verify(password, password_hash or _dummy_hash())
+    matches = _hasher().verify(password, password_hash or _dummy_hash())
     return matches and password_hash is not None
 
 

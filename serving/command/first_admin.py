@@ -4,8 +4,6 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlmodel import Session
-
 from serving.database import Database, create_engine
 from serving.errors import ConfigurationError, InvalidRequest
 from serving.secrets_file import read_or_create
@@ -47,7 +45,8 @@ def ensure_admin(settings: Settings) -> NewAdmin | None:
         file = None if given is not None else settings.data_dir / _FILE_NAME
         # The file comes first: a crash between the two must not leave a password that nobody knows.
         password = given if given is not None else read_or_create(settings.data_dir / _FILE_NAME, _random_password())
-        database.write(lambda session: _create(session, password)).result()
+        admin = users.new_user(USERNAME, password, ["admin"])
+        database.write(lambda session: repository.add(session, admin)).result()
     except InvalidRequest as error:
         raise ConfigurationError(f"ADMIN_PASSWORD: {error}") from error
     finally:
@@ -62,18 +61,15 @@ def reset_password(settings: Settings, username: str) -> str:
         NotFound: There is no such user.
     """
     password = _random_password()
+    password_hash = users.checked_hash(password)
     database = Database(create_engine(settings.database_url), queue_size=1)
     try:
-        database.write(lambda session: users.reset_password(session, username, password)).result()
+        database.write(lambda session: users.set_password(session, username, password_hash)).result()
     finally:
         database.close()
     if username == USERNAME:
         (settings.data_dir / _FILE_NAME).unlink(missing_ok=True)  # what it says is no longer true
     return password
-
-
-def _create(session: Session, password: str) -> None:
-    users.create(session, USERNAME, password, ["admin"])
 
 
 def _random_password() -> str:

@@ -18,6 +18,7 @@ from serving.auth.principal import ROLES
 from serving.database import Database, create_engine
 from serving.schema import upgrade
 from serving.settings import Settings
+from serving.users import repository
 from serving.users import service as users
 from tests.serving.server import serve
 
@@ -49,7 +50,8 @@ def prepared_data_dir(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bun
     upgrade(engine)
     database = Database(engine, queue_size=8)
     for role in ROLES:
-        database.write(partial(users.create, username=role, password=PASSWORD, roles=[role])).result(timeout=30)
+        user = users.new_user(role, PASSWORD, [role])
+        database.write(partial(repository.add, user=user)).result(timeout=30)
     database.close()
     store = LocalStore(settings.bundles_dir)
     store.point("deployed", store.install(tiny_bundle.root).digest)

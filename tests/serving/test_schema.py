@@ -41,8 +41,8 @@ def test_declared_tables_are_reached_and_left_when_migrating(engine: Engine) -> 
     assert inspect(engine).get_table_names() == ["alembic_version"]
     upgrade(engine)
     database = Database(engine, queue_size=4)
-    name = database.write(lambda session: service.create(session, "jo", "a long password", ["viewer"]).username)
-    assert name.result(timeout=20) == "jo"
+    jo = service.new_user("jo", "a long password", ["viewer"])
+    database.write(lambda session: repository.add(session, jo)).result(timeout=20)
     with database.read() as session:
         user = repository.find_by_username(session, "jo")
         assert user is not None

@@ -85,6 +85,8 @@ def test_setting_is_named_but_not_repeated_when_it_is_bad(
 def test_secrets_are_hidden_when_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "the-key-that-nobody-may-see-0123456789")
     monkeypatch.setenv("ADMIN_PASSWORD", "the-password-nobody-may-see")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ussop:nobody-may-see@host/db")
+    monkeypatch.setenv("CAMERA_SOURCE", "rtsp://user:nobody-may-see@camera/1")
     assert "nobody-may-see" not in repr(load_settings())
 
 
