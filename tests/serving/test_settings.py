@@ -1,5 +1,6 @@
 """The settings, `.env.example` and README say the same."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,16 @@ def test_every_setting_is_described_when_listed() -> None:
         assert field.description in example, f".env.example tells {name} differently"
 
 
-def test_every_setting_is_in_the_readme_when_compared() -> None:
+def test_readme_shows_the_defaults_when_it_names_settings() -> None:
     readme = (_ROOT / "README.md").read_text(encoding="utf-8")
-    assert [name for name in sorted(_NAMES) if f"`{name}`" not in readme] == []
+    table = [line for line in readme.splitlines() if re.match(r"\| `[A-Z]+_[A-Z_]+`", line)]
+    assert table
+    for line in table:
+        name_cell, default_cell = line.split("|")[1:3]
+        names, shown = re.findall(r"`([^`]+)`", name_cell), re.findall(r"^`([^`]+)`|, `([^`]+)`", default_cell.strip())
+        assert set(names) <= _NAMES
+        for name, default in zip(names, ("".join(groups) for groups in shown), strict=False):
+            assert default == _example()[name], name
 
 
 def test_data_stays_together_when_only_the_folder_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
