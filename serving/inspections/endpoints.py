@@ -20,9 +20,6 @@ from serving.stations.schemas import STATION_ID_PATTERN
 _log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", tags=["inspections"])
 
-# A camera frame is at hand before its size is known; this is what one of 12 MP takes.
-_FRAME_BYTES = 4 * 1024 * 1024
-
 
 def _printable(value: str) -> str:
     if not value.isprintable():
@@ -73,7 +70,7 @@ async def inspect(
         requested_by=user.id,
         idempotency_key=idempotency_key,
     )
-    with platform.live.admission.enter(size_bytes):
+    with platform.live.admission.hold(size_bytes):
         return _answer(await service.inspect_upload(platform, order, await file.read()))
 
 
@@ -87,8 +84,7 @@ async def inspect_camera(
 ) -> Response:
     """Takes a picture with the configured camera and inspects it."""
     order = InspectionOrder(station_id, part_id or None, "camera", user.id, idempotency_key)
-    with platform.live.admission.enter(_FRAME_BYTES):
-        return _answer(await service.inspect_camera(platform, order))
+    return _answer(await service.inspect_camera(platform, order))
 
 
 @router.get("/inspect/{inspection_id}")

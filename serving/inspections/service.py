@@ -127,6 +127,13 @@ def _find_answer(platform: Platform, order: InspectionOrder) -> Outcome | None:
 
 
 async def _inspect(platform: Platform, order: InspectionOrder, take: Callable[[], Awaitable[Taken]]) -> Outcome:
+    with platform.live.admission.enter():
+        return await _inspect_admitted(platform, order, take)
+
+
+async def _inspect_admitted(
+    platform: Platform, order: InspectionOrder, take: Callable[[], Awaitable[Taken]]
+) -> Outcome:
     started_s = time.perf_counter()
     stations = platform.live.stations
     rules = await stations.rules_of(order.station_id)

@@ -7,7 +7,7 @@ from serving.errors import Overloaded
 
 
 class Admission:
-    """Counts the inspections inside. Used from the event loop alone, so it needs no lock."""
+    """Counts the inspections inside and the bytes they hold. Used from the event loop alone, so it needs no lock."""
 
     def __init__(self, most_jobs: int, most_bytes: int) -> None:
         self._most_jobs = most_jobs
@@ -17,22 +17,35 @@ class Admission:
 
     @property
     def jobs(self) -> int:
-        """Number of inspections inside."""
+        """Number of inspections inside, at work or waiting."""
         return self._jobs
 
     @contextmanager
-    def enter(self, size_bytes: int) -> Iterator[None]:
-        """A place for one inspection whose picture takes `size_bytes` of memory.
+    def hold(self, size_bytes: int) -> Iterator[None]:
+        """Room in memory for one picture of `size_bytes`.
 
         Raises:
-            Overloaded: Everything is taken. A single picture always fits.
+            Overloaded: Too much is held already. A single picture always fits.
         """
-        if self._jobs >= self._most_jobs or (self._jobs and self._bytes + size_bytes > self._most_bytes):
+        if self._bytes and self._bytes + size_bytes > self._most_bytes:
             raise Overloaded
-        self._jobs += 1
         self._bytes += size_bytes
         try:
             yield
         finally:
-            self._jobs -= 1
             self._bytes -= size_bytes
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """A place for one inspection. Requests that only wait for another one with their key take none.
+
+        Raises:
+            Overloaded: Every place is taken.
+        """
+        if self._jobs >= self._most_jobs:
+            raise Overloaded
+        self._jobs += 1
+        try:
+            yield
+        finally:
+            self._jobs -= 1

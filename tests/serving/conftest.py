@@ -22,15 +22,6 @@ from serving.users import repository
 from serving.users import service as users
 from tests.serving.server import serve
 
-# As in production: the pretty traceback prints every local variable, and takes seconds for it.
-structlog.configure(
-    processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-    ]
-)
-
 PASSWORD = "correct horse battery"  # of each user; the user names are those of the roles
 _MANY = "1000000/minute"
 

@@ -1,5 +1,6 @@
 """Faults while inspecting: an error status, no row, no file, an alert where people must act; never a pass."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,3 +107,26 @@ def test_there_is_no_verdict_when_a_bundle_was_altered(settings: Settings) -> No
     model.write_bytes(model.read_bytes()[:-1] + b"\0")
     with operator_of(create_app(settings)) as client:
         assert send(client).status_code == 503
+
+
+def test_requests_are_sent_away_when_more_wait_than_can_be_done(settings: Settings) -> None:
+    async def storm(base_url: str, headers: httpx.Headers) -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=60)
+        async with httpx.AsyncClient(
+            base_url=base_url, headers=headers, limits=limits, timeout=30, trust_env=False
+        ) as client:
+            return await asyncio.gather(
+                *(client.post("/api/v1/inspect", files={"file": ("x", GOOD)}) for _ in range(60))
+            )
+
+    app = create_app(settings)
+    with operator_of(app) as client:
+        app.state.platform.live.admission._most_jobs = 2
+        responses = asyncio.run(storm(str(client.base_url), client.headers))
+        stored = client.get("/api/v1/inspections").json()["total"]
+        assert send(client).status_code == 200
+    turned_away = [response for response in responses if response.status_code == 503]
+    assert {response.status_code for response in responses} == {200, 503}
+    assert {response.json()["code"] for response in turned_away} == {"overloaded"}
+    assert all("Retry-After" in response.headers for response in turned_away)
+    assert stored == len(responses) - len(turned_away)

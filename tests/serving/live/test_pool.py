@@ -79,16 +79,16 @@ def test_error_of_the_work_is_the_callers_when_it_fails() -> None:
 
 
 def test_place_is_refused_when_too_many_or_too_much_is_inside() -> None:
-    by_number, by_bytes = Admission(2, 1000), Admission(10, 100)
-    with by_number.enter(1), by_number.enter(1), pytest.raises(Overloaded), by_number.enter(1):
+    admission = Admission(2, 100)
+    with admission.enter(), admission.enter(), pytest.raises(Overloaded), admission.enter():
         pass
-    assert by_number.jobs == 0
-    with by_bytes.enter(60):
-        with pytest.raises(Overloaded), by_bytes.enter(60):
+    assert admission.jobs == 0
+    with admission.hold(60):
+        with pytest.raises(Overloaded), admission.hold(60):
             pass
-        with by_bytes.enter(40):
+        with admission.hold(40):
             pass
-    with by_bytes.enter(500):  # a single one always fits
+    with admission.hold(500):  # a single one always fits
         pass
 
 
