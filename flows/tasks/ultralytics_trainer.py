@@ -9,14 +9,17 @@ import importlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
+from flows.tasks.restore_weights import restore_weights
 from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet, TrainingStoppedError
 from flows.tasks.yolo_folder import write_yolo_folder
 
@@ -160,6 +163,29 @@ def load_network(checkpoint: Path, work_folder: Path) -> nn.Module:
 
 def _unchanged(predictions: torch.Tensor) -> torch.Tensor:
     return predictions
+
+
+def restore_checkpoint(
+    onnx_path: Path, class_names: tuple[str, ...], blobs: Sequence[npt.NDArray[np.float32]], path: Path
+) -> Path:
+    """Return the path of a checkpoint, restored from a bundle's ONNX file, to start a training from.
+
+    Args:
+        onnx_path: The `model.onnx` of a bundle that this trainer made.
+        class_names: The bundle's classes.
+        blobs: What the network sees of some pictures, (1, 3, H, W) float32.
+        path: The file to write; ultralytics' own configuration is kept beside it.
+
+    Raises:
+        RestoreError: The file does not hold this network's weights.
+    """
+    prepare_ultralytics(path.parent)
+    build: Any = importlib.import_module("ultralytics.nn.tasks").SegmentationModel
+    network = build(ARCHITECTURE, nc=len(class_names), verbose=False)
+    network.names = dict(enumerate(class_names))
+    restore_weights(network, onnx_path, blobs)
+    torch.save({"model": network, "ema": None, "train_args": {}}, path)
+    return path
 
 
 class _Reports:
