@@ -1,12 +1,11 @@
 """Ten failed logins in a quarter of an hour close an account for a while, whatever address or header they came with."""
 
-import time
+import math
 
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from serving.errors import TooManyRequests
+from serving.limits.window import MovingWindow
 
 _TRIES = RateLimitItemPerMinute(10, 15)
 
@@ -15,8 +14,7 @@ class Lockout:
     """Counts tries per account in memory. A try counts before it is judged, so that parallel ones count too."""
 
     def __init__(self) -> None:
-        self._storage = MemoryStorage()
-        self._window = MovingWindowRateLimiter(self._storage)
+        self._window = MovingWindow()
 
     def begin(self, username: str) -> None:
         """Take one try of the account.
@@ -24,9 +22,9 @@ class Lockout:
         Raises:
             TooManyRequests: None is left.
         """
-        if not self._window.hit(_TRIES, _key(username)):
-            reset_at = self._window.get_window_stats(_TRIES, _key(username)).reset_time
-            wait_s = max(1, round(reset_at - time.time()))
+        hit = self._window.hit(_TRIES, _key(username))
+        if not hit.allowed:
+            wait_s = max(1, math.ceil(hit.reset_s))
             raise TooManyRequests("too many failed logins for this account", retry_after_s=wait_s)
 
     def succeed(self, username: str) -> None:

@@ -4,11 +4,10 @@ slowapi's own middleware and default limits never reach routers included by `inc
 and fail open there, so its strategy is asked here, before routing, for every path.
 """
 
+import math
 import time
 
 from limits import RateLimitItem, parse
-from slowapi import Limiter
-from slowapi.util import get_remote_address
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +16,7 @@ from serving.error_responses import error_response
 from serving.errors import ConfigurationError
 from serving.limits.callers import claims_of
 from serving.limits.peers import Peers
+from serving.limits.window import MovingWindow
 from serving.settings import Settings
 
 _LOGIN_PATH = "/api/v1/auth/login"
@@ -31,7 +31,7 @@ class RateLimit:
         self._peers = peers
         self._default = _parse("RATE_LIMIT_DEFAULT", settings.rate_limit_default)
         self._login = _parse("RATE_LIMIT_LOGIN", settings.rate_limit_login)
-        self._window = Limiter(key_func=get_remote_address, strategy="moving-window", auto_check=False).limiter
+        self._window = MovingWindow()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -39,13 +39,12 @@ class RateLimit:
             await self._app(scope, receive, send)
             return
         item, key = self._limit_for(scope)
-        allowed = self._window.hit(item, key)
-        reset_at, remaining = self._window.get_window_stats(item, key)
-        wait_s = max(1, round(reset_at - time.time()))
+        allowed, remaining, reset_s = self._window.hit(item, key)
+        wait_s = max(1, math.ceil(reset_s))
         rate_headers = {
             "X-RateLimit-Limit": str(item.amount),
             "X-RateLimit-Remaining": str(remaining),
-            "X-RateLimit-Reset": str(round(reset_at)),
+            "X-RateLimit-Reset": str(round(time.time() + reset_s)),
         }
         if not allowed:
             detail = f"more than {item.amount} requests per {item.get_expiry()} s; try again in {wait_s} s"
