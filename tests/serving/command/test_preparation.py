@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_start_is_refused_when_the_deployed_model_is_gone(settings: Settings) ->
 
 def test_start_is_refused_when_a_supervisor_answers(settings: Settings) -> None:
     check_not_running(settings)
-    short = Path("/tmp") / f"ussop-test-{settings.data_dir.stat().st_ino}"  # noqa: S108 - unix sockets need short paths
+    short = Path(tempfile.gettempdir()) / f"ussop-test-{settings.data_dir.stat().st_ino}"  # unix sockets need short paths
     short.symlink_to(settings.data_dir)
     try:
         near = settings.model_copy(update={"data_dir": short})
