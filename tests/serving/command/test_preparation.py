@@ -65,7 +65,8 @@ def test_start_is_refused_when_the_deployed_model_is_gone(settings: Settings) ->
 
 def test_start_is_refused_when_a_supervisor_answers(settings: Settings) -> None:
     check_not_running(settings)
-    short = Path(tempfile.gettempdir()) / f"ussop-test-{settings.data_dir.stat().st_ino}"  # unix sockets need short paths
+    # A socket needs a short path, and that of `tmp_path` is long.
+    short = Path(tempfile.gettempdir()) / f"ussop-test-{settings.data_dir.stat().st_ino}"
     short.symlink_to(settings.data_dir)
     try:
         near = settings.model_copy(update={"data_dir": short})
