@@ -86,19 +86,22 @@ class Runtime:
         outputs = self._backend.run(blob)
         return self._candidates(outputs), outputs
 
-    def detect(self, pixels_rgb: npt.NDArray[np.uint8], *, mm_per_px: float | None = None) -> tuple[Detection, ...]:
+    def detect(
+        self, pixels_rgb: npt.NDArray[np.uint8], *, mm_per_px: float | None = None, masks_from: float = 0.0
+    ) -> tuple[Detection, ...]:
         """Every detection down to the manifest's `min_confidence`, highest score first.
 
         Args:
             pixels_rgb: uint8 (height, width, 3), RGB.
             mm_per_px: Calibration, or None.
+            masks_from: Score below which a detection keeps its box for an outline; tracing costs most of the time.
 
         Raises:
             InferenceError: The network gave no usable answer.
         """
         blob, placement = self._preprocess(pixels_rgb)
         outputs = self._backend.run(blob)
-        return self._postprocess(outputs, placement, mm_per_px, [0.0] * len(self.manifest.classes))
+        return self._postprocess(outputs, placement, mm_per_px, [masks_from] * len(self.manifest.classes))
 
     def inspect(self, picture: Picture, recipe: Recipe) -> Verdict:
         """The verdict on a picture.

@@ -26,6 +26,7 @@ from models.runtime import Runtime, open_runtime
 INT8_BUDGET = 0.01
 """How much box average precision (IoU 0.5) the 8-bit network may lose; beyond that it is not shipped."""
 _MASK_COEFFICIENTS = 32
+_THREADS = 1  # beside a training or a line, one thread gets more done than several that wait for each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class BundleRequest:
         name: Name of the bundle.
         version: Its version.
         class_names: The classes in the order of the network's outputs.
-        input_px: Side of the square input.
+        shape_hw: Height and width of the network's input.
         calibration: Training pictures for the 8-bit conversion.
         val: Pictures for thresholds and for the choice among the 8-bit conversions.
         test: Held-out pictures for the figures in the manifest; nothing is chosen on them.
@@ -48,13 +49,13 @@ class BundleRequest:
     name: str
     version: str
     class_names: tuple[str, ...]
-    input_px: int
+    shape_hw: tuple[int, int]
     calibration: tuple[Picture, ...]
     val: tuple[Picture, ...]
     test: tuple[Picture, ...]
     provenance: dict[str, Any]
     budget: Budget = field(default_factory=Budget)
-    golden_count: int = 8
+    golden_count: int = 7
 
 
 def assemble_bundle(
@@ -75,12 +76,12 @@ def assemble_bundle(
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "golden").mkdir(parents=True)
     on_step("exporting to ONNX")
-    export_onnx(network, folder / "model.onnx", input_px=request.input_px)
+    export_onnx(network, folder / "model.onnx", shape_hw=request.shape_hw)
     on_step("converting to OpenVINO, 16 bits")
     convert_fp16(folder / "model.onnx", folder / "openvino" / "fp16")
     bundle = seal_bundle(folder, _draft(request))
     on_step("choosing thresholds")
-    reference = inspect_pictures(open_runtime(bundle, backend="onnxruntime"), request.val)
+    reference = inspect_pictures(open_runtime(bundle, backend="onnxruntime", threads=_THREADS), request.val)
     thresholds = choose_thresholds(reference, request.class_names, request.budget)
     limits = {
         name: ClassThresholds(accept_below=t.accept_below, reject_above=t.reject_above)
@@ -98,10 +99,13 @@ def assemble_bundle(
 
 def runtimes_of(bundle: Bundle) -> list[Runtime]:
     """Return the bundle on every backend and precision that it has an artefact for."""
-    runtimes = [open_runtime(bundle, backend="onnxruntime"), open_runtime(bundle, precision="f32")]
-    runtimes.append(open_runtime(bundle, precision="bf16"))
+    runtimes = [
+        open_runtime(bundle, backend="onnxruntime", threads=_THREADS),
+        open_runtime(bundle, precision="f32", threads=_THREADS),
+    ]
+    runtimes.append(open_runtime(bundle, precision="bf16", threads=_THREADS))
     if bundle.manifest.openvino_int8:
-        runtimes.append(open_runtime(bundle, precision="int8"))
+        runtimes.append(open_runtime(bundle, precision="int8", threads=_THREADS))
     return runtimes
 
 
@@ -113,7 +117,7 @@ def _draft(request: BundleRequest) -> Manifest:
         version=request.version,
         task="segment",
         classes=request.class_names,
-        input=NetworkInput(shape_hw=(request.input_px, request.input_px)),
+        input=NetworkInput(shape_hw=request.shape_hw),
         output=NetworkOutput(layout=OutputLayout.YOLO_ONE_TO_ONE, mask_coefficients=_MASK_COEFFICIENTS),
         thresholds=dict.fromkeys(request.class_names, undecided),
         onnx=Artefact(path="model.onnx", precision="fp32", score_tolerance=0.01),
@@ -135,7 +139,7 @@ def _add_int8(
         convert_int8(bundle.root / "model.onnx", folder, request.calibration, bundle.manifest.input, how)
         artefact = Artefact(path="openvino/int8/model.xml", precision="int8", score_tolerance=0.2)
         candidate = seal_bundle(bundle.root, bundle.manifest.model_copy(update={"openvino_int8": artefact}))
-        found = inspect_pictures(open_runtime(candidate, precision="int8"), request.val)
+        found = inspect_pictures(open_runtime(candidate, precision="int8", threads=_THREADS), request.val)
         reached = average_precision(found, request.class_names, "bbox").ap50
         attempts.append({"how": how.name, "val_box_ap50": reached, "val_box_ap50_fp32": wanted})
         if wanted - reached <= INT8_BUDGET:
@@ -159,7 +163,9 @@ def _add_measurements(bundle: Bundle, request: BundleRequest, on_step: Callable[
             continue
         on_step(f"measuring {name} on {len(request.test)} held-out pictures")
         runtime = (
-            open_runtime(bundle, precision=precision) if precision else open_runtime(bundle, backend="onnxruntime")
+            open_runtime(bundle, precision=precision, threads=_THREADS)
+            if precision
+            else open_runtime(bundle, backend="onnxruntime", threads=_THREADS)
         )
         updates[name] = artefact.model_copy(update={"metrics": _measure(runtime, request)})
     updates["metrics"] = {**manifest.metrics, "test": updates["onnx"].metrics}

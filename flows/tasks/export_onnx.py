@@ -25,19 +25,19 @@ class ExportError(Exception):
     code = "export_mismatch"
 
 
-def export_onnx(network: nn.Module, path: Path, *, input_px: int, half_weights: bool = True) -> float:
+def export_onnx(network: nn.Module, path: Path, *, shape_hw: tuple[int, int], half_weights: bool = True) -> float:
     """Return the largest score difference between ONNX Runtime and OpenVINO after writing the network to `path`.
 
     Args:
-        network: Maps (1, 3, input_px, input_px) float32 to the raw output and the prototypes.
+        network: Maps (1, 3, H, W) float32 to the raw output and the prototypes.
         path: The ONNX file to write.
-        input_px: Side of the square input.
+        shape_hw: Height and width of the input, multiples of 32.
         half_weights: Store weights in 16 bits, computing stays in 32: half the file. The checkpoint has 16 bits anyway.
 
     Raises:
         ExportError: The runtimes disagree with each other or with the trained network.
     """
-    blob = torch.rand(1, 3, input_px, input_px, generator=torch.Generator().manual_seed(0))
+    blob = torch.rand(1, 3, *shape_hw, generator=torch.Generator().manual_seed(0))
     if half_weights:
         _round_to_half(network)
     with warnings.catch_warnings(), torch.no_grad():
@@ -55,7 +55,7 @@ def export_onnx(network: nn.Module, path: Path, *, input_px: int, half_weights: 
         )
     if half_weights:
         _store_half(path)
-    return _check_parity(path, blob.numpy(), expected, input_px)
+    return _check_parity(path, blob.numpy(), expected)
 
 
 def _round_to_half(network: nn.Module) -> None:
@@ -82,7 +82,7 @@ def _store_half(path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def _check_parity(path: Path, blob: np.ndarray, expected: list[np.ndarray], input_px: int) -> float:
+def _check_parity(path: Path, blob: np.ndarray, expected: list[np.ndarray]) -> float:
     """Return the largest score difference between the two runtimes.
 
     Raises:
@@ -95,7 +95,7 @@ def _check_parity(path: Path, blob: np.ndarray, expected: list[np.ndarray], inpu
     from_openvino = [np.asarray(results[k]) for k in range(2)]
     for runtime, outputs in (("ONNX Runtime", from_onnx), ("OpenVINO", from_openvino)):
         score_gap = float(np.abs(outputs[0][..., 4:] - expected[0][..., 4:]).max())
-        box_gap = float(np.abs(outputs[0][..., :4] - expected[0][..., :4]).max()) / input_px
+        box_gap = float(np.abs(outputs[0][..., :4] - expected[0][..., :4]).max()) / max(blob.shape[2:])
         if outputs[0].shape != expected[0].shape or max(score_gap, box_gap) > _PARITY:
             raise ExportError(
                 f"{runtime} differs from the trained network: scores {score_gap:.1e}, boxes {box_gap:.1e}"

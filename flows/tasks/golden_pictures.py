@@ -7,14 +7,20 @@ from typing import Any
 
 from flows.tasks.coco import Picture
 from models.bundle import Bundle, seal_bundle
+from models.decide import Decision
 from models.detections import Detection
+from models.golden import box_iou
+from models.intake import Picture as IntakePicture
 from models.intake import read_image
 from models.manifest import GoldenDetection, GoldenPicture
 from models.recipe import Recipe
-from models.runtime import Runtime, Verdict, open_runtime
+from models.runtime import Runtime, open_runtime
 
 _CLEAR = 0.1
-"""How far a score must lie from the thresholds for the case to be clear: no backend may flip a golden verdict."""
+"""How far above the reject score a detection must lie to be clear: no backend may flip a golden verdict."""
+_CLEAR_PASS = 0.7
+"""A pass is clear where no proposal reaches this share of its class's accept score."""
+_SAME_BOX = 0.7
 _MARGIN = 0.02
 
 
@@ -71,30 +77,54 @@ def _golden_picture(
 ) -> tuple[GoldenPicture, list[float]] | None:
     """Return the golden picture and how far each other backend's scores lie off; None where the case is not clear."""
     part = read_image(picture.path.read_bytes())
-    expected = reference.inspect(part, Recipe())
-    right = "pass" if picture.is_good else "fail"
-    if expected.decision != right or not _is_clear(reference, expected, part.pixels_rgb):
+    clear = _clear_detections(reference, part)
+    if clear is None or (not clear) != picture.is_good or not _shows_what_is_annotated(clear, picture):
         return None
     gaps = []
     for runtime in others:
-        verdict = runtime.inspect(part, Recipe())
-        if verdict.decision != expected.decision or len(verdict.detections) != len(expected.detections):
+        if _clear_detections(runtime, part) is None:
             return None
-        pairs = zip(verdict.detections, expected.detections, strict=True)
-        gaps.append(max((abs(a.confidence - b.confidence) for a, b in pairs), default=0.0))
-    return GoldenPicture(path=path, decision=expected.decision, detections=_expected(expected.detections)), gaps
+        found = runtime.inspect(part, Recipe()).detections
+        differences = [_difference(expected, found) for expected in clear]
+        if None in differences:
+            return None
+        gaps.append(max((gap for gap in differences if gap is not None), default=0.0))
+    decision: Decision = "fail" if clear else "pass"
+    return GoldenPicture(path=path, decision=decision, detections=_expected(clear)), gaps
 
 
-def _is_clear(runtime: Runtime, verdict: Verdict, pixels_rgb: Any) -> bool:
-    """Return whether no proposal's score lies near a threshold of its class."""
+def _clear_detections(runtime: Runtime, part: IntakePicture) -> tuple[Detection, ...] | None:
+    """Return the detections far above their class's reject score, none for a clear pass; None where it is close."""
+    verdict = runtime.inspect(part, Recipe())
+    limits = verdict.thresholds
+    if verdict.decision == "pass":
+        proposals = runtime.detect(part.pixels_rgb, masks_from=1.0)
+        clear = all(p.confidence <= limits[p.class_name].accept_below * _CLEAR_PASS for p in proposals)
+        return () if clear else None
+    far = [d for d in verdict.detections if d.confidence >= limits[d.class_name].reject_above + _CLEAR]
+    return tuple(far) or None
+
+
+def _shows_what_is_annotated(clear: Sequence[Detection], picture: Picture) -> bool:
+    """Return whether each clear detection lies on an annotated defect of its class."""
     return all(
-        abs(found.confidence - limit) >= _CLEAR or (not verdict.detections and limit - found.confidence >= limit / 2)
-        for found in runtime.detect(pixels_rgb)
-        for limit in (
-            verdict.thresholds[found.class_name].accept_below,
-            verdict.thresholds[found.class_name].reject_above,
+        any(
+            detection.class_name == annotation.class_name
+            and box_iou(detection.box_xyxy, annotation.box_xyxy) >= _SAME_BOX
+            for annotation in picture.annotations
         )
+        for detection in clear
     )
+
+
+def _difference(expected: Detection, found: Sequence[Detection]) -> float | None:
+    """Return how far the score of the same detection on another backend lies off, None where it is not there."""
+    same = [
+        abs(other.confidence - expected.confidence)
+        for other in found
+        if other.class_name == expected.class_name and box_iou(other.box_xyxy, expected.box_xyxy) >= _SAME_BOX
+    ]
+    return min(same, default=None)
 
 
 def _expected(detections: Sequence[Detection]) -> tuple[GoldenDetection, ...]:

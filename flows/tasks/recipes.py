@@ -42,7 +42,6 @@ RECIPES: dict[RecipeName, TrainingRecipe] = {
             epochs=60,
             learning_rate=0.002,
             warmup_epochs=2.0,
-            square_share=0.0,
             val_every=10,
             augmentation=Augmentation(
                 brightness=0.5,

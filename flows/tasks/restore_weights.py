@@ -20,7 +20,7 @@ from torch import nn
 _STORED_HALF = "_half"
 """Suffix that `export_onnx` gives to weights stored in 16 bits."""
 _HEADS = (("one2one_cv2", "cv2"), ("one2one_cv3", "cv3"), ("one2one_cv4", "cv4"))
-"""The head that inspects, and its twin that only training has: it starts as a copy."""
+"""The parts of the head that inspects, and of its twin that only training has."""
 
 
 class RestoreError(Exception):
@@ -60,7 +60,7 @@ def restore_weights(network: nn.Module, onnx_path: Path, blobs: Sequence[npt.NDA
     if filled != sum(name.endswith(".weight") for name in stored):
         raise RestoreError(f"{onnx_path.name} holds weights that the network has no place for")
     _measure_norms(network, norms, blobs)
-    _copy_heads(network)
+    copy_heads(network, from_one_to_many=False)
 
 
 def _stored_weights(onnx_path: Path) -> dict[str, torch.Tensor]:
@@ -124,10 +124,11 @@ def _measure_norms(
             norm.bias.add_(mean.float())
 
 
-def _copy_heads(network: nn.Module) -> None:
-    """Copy the head that inspects into the one that only training has."""
+def copy_heads(network: nn.Module, *, from_one_to_many: bool) -> None:
+    """Copy the one-to-many head over the one-to-one head, or the other way round."""
     for head in network.modules():
-        for source, target in _HEADS:
-            trained, twin = getattr(head, source, None), getattr(head, target, None)
-            if isinstance(trained, nn.Module) and isinstance(twin, nn.Module):
-                twin.load_state_dict(trained.state_dict())
+        for one_to_one, one_to_many in _HEADS:
+            pair = getattr(head, one_to_one, None), getattr(head, one_to_many, None)
+            source, target = reversed(pair) if from_one_to_many else pair
+            if isinstance(source, nn.Module) and isinstance(target, nn.Module):
+                target.load_state_dict(source.state_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,7 @@ class TrainingOptions:
     """How to train.
 
     Attributes:
-        input_px: Side of the square network input.
+        input_px: Longer side of the network's input, a multiple of 32.
         epochs: Passes over the training pictures.
         batch: Pictures per step.
         learning_rate: The largest learning rate of AdamW; it falls along a cosine to a fiftieth.
@@ -70,8 +71,10 @@ class TrainingOptions:
         bfloat16: Compute the forward pass in bfloat16 (twice as fast on CPUs with AVX512_BF16), the loss in float32.
         small_input_px: Side for the first part of the run, 0 for none: early epochs need no fine detail.
         small_share: The share of the epochs run at `small_input_px`.
-        square_share: The last share of the epochs run on the square that the network is exported for. Before that,
-            pictures of one common shape are not padded: the padding costs a quarter of the time for 4:3 pictures.
+        square_share: The last share of the epochs run on square pictures; 0 for a network whose input has the shape of
+            the pictures, where these have one shape. Padding 4:3 to 1:1 costs a quarter of the time, live too.
+        one_to_one_after: The share of the epochs after which the head that inspects (one box per object) starts over as
+            a copy of its twin (several boxes per object), which only training has and which learns much faster.
         val_every: Epochs between validations; the last is always validated.
         start_from: Weights to start from (a checkpoint of the same trainer), None to start from scratch.
         augmentation: How pictures are varied.
@@ -88,7 +91,8 @@ class TrainingOptions:
     bfloat16: bool = True
     small_input_px: int = 0
     small_share: float = 0.0
-    square_share: float = 0.15
+    square_share: float = 0.0
+    one_to_one_after: float = 0.6
     val_every: int = 5
     start_from: Path | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -107,14 +111,28 @@ class EpochReport:
 
 @dataclass(frozen=True, slots=True)
 class TrainedWeights:
-    """A finished training: the checkpoint, its epochs and how long they took."""
+    """A finished training: the checkpoint, the input that it was made for, its epochs and how long they took."""
 
     path: Path
     class_names: tuple[str, ...]
-    input_px: int
+    shape_hw: tuple[int, int]
     epochs: int
     duration_s: float
     reports: tuple[EpochReport, ...]
+
+
+def shape_of_input(training_set: TrainingSet, options: TrainingOptions) -> tuple[int, int]:
+    """Return height and width of the input that a training is for: the pictures' common shape, or a square.
+
+    Both are multiples of 32, the network's coarsest stride.
+    """
+    shapes = {picture.shape_hw for picture in training_set.train}
+    if len(shapes) != 1 or options.square_share > 0.0 or options.augmentation.mosaic > 0.0:
+        return options.input_px, options.input_px
+    (shape_hw,) = shapes
+    ratio = options.input_px / max(shape_hw)
+    height, width = (math.ceil(round(side * ratio) / 32) * 32 for side in shape_hw)
+    return height, width
 
 
 class Trainer(Protocol):

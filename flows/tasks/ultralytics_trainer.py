@@ -19,8 +19,15 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from flows.tasks.restore_weights import restore_weights
-from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet, TrainingStoppedError
+from flows.tasks.restore_weights import copy_heads, restore_weights
+from flows.tasks.trainer import (
+    EpochReport,
+    TrainedWeights,
+    TrainingOptions,
+    TrainingSet,
+    TrainingStoppedError,
+    shape_of_input,
+)
 from flows.tasks.yolo_folder import write_yolo_folder
 
 ARCHITECTURE = "yolo26n-seg.yaml"
@@ -106,6 +113,7 @@ class UltralyticsTrainer:
         # Only now: while it is built, ultralytics sets the threads to one fewer than there are cores.
         trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(options.threads))
         trainer.add_callback("on_train_epoch_start", lambda running: _plan_validation(running, options))
+        trainer.add_callback("on_train_epoch_start", lambda running: _start_one_to_one(running, options))
         trainer.add_callback("on_fit_epoch_end", reports.record)
         trainer.add_callback("on_train_batch_end", lambda running: _stop_if(running, should_stop))
         with _mixed_precision(bfloat16=options.bfloat16):
@@ -115,7 +123,7 @@ class UltralyticsTrainer:
         return TrainedWeights(
             path=trainer.last,
             class_names=training_set.class_names,
-            input_px=options.input_px,
+            shape_hw=shape_of_input(training_set, options),
             epochs=len(reports.done),
             duration_s=time.monotonic() - started,
             reports=tuple(reports.done),
@@ -209,6 +217,17 @@ class _Reports:
 
 def _plan_validation(trainer: Any, options: TrainingOptions) -> None:
     trainer.args.val = (int(trainer.epoch) + 1) % options.val_every == 0
+
+
+def _start_one_to_one(trainer: Any, options: TrainingOptions) -> None:
+    """Start the one-to-one head over as a copy of the one-to-many head, once, when its time has come.
+
+    Measured on 2,400 simulated parts after 7 epochs: box AP50 0.97 by the one-to-many head, 0.62 by the one-to-one
+    head, whose single positive per object is a much rarer signal. The copy only has to learn to drop duplicates.
+    """
+    if int(trainer.epoch) == round(options.epochs * options.one_to_one_after):
+        for network in (trainer.model, trainer.ema.ema):
+            copy_heads(network, from_one_to_many=True)
 
 
 def _stop_if(trainer: Any, should_stop: Callable[[], bool]) -> None:
