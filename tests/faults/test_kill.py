@@ -23,7 +23,10 @@ from tests.serving.conftest import bearer, log_in
 
 KILLS = 100
 CLIENTS = 4
-LONGEST_LIFE_S = 0.4
+# Each life ends a moment after so many answers, or at the latest after so long.
+MOST_ANSWERS = 8
+LONGEST_LIFE_S = 5.0
+LONGEST_MOMENT_S = 0.05
 DEADLINE_S = 60.0
 
 
@@ -42,13 +45,16 @@ class Order:
 class Line(threading.Thread):
     """A client that keeps sending parts, and writes down what was acknowledged."""
 
-    def __init__(self, base_url: str, token: str, ready: threading.Event, seed: int) -> None:
+    def __init__(
+        self, base_url: str, token: str, ready: threading.Event, answers: threading.Semaphore, seed: int
+    ) -> None:
         super().__init__(name=f"line-{seed}")
         self.acknowledged: dict[str, tuple[str, str]] = {}
         self.cut_off = 0
         self.unexpected: list[str] = []
         self.ending = threading.Event()
-        self._base_url, self._ready, self._random = base_url, ready, random.Random(seed)  # noqa: S311
+        self._base_url, self._ready, self._answers = base_url, ready, answers
+        self._random = random.Random(seed)  # noqa: S311
         self._headers = bearer(token)
         self._open_orders: deque[Order] = deque()
         self._pictures = [jpeg_bytes(square_picture(colour)) for colour in ("red", "blue", "pale_red", None)]
@@ -79,6 +85,7 @@ class Line(threading.Thread):
             return
         if response.status_code == 200:
             self.acknowledged[order.key] = (response.json()["id"], order.sha256)
+            self._answers.release()
         else:
             self.unexpected.append(f"{response.status_code} {response.text}")
 
@@ -101,10 +108,13 @@ def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
         yield api
 
 
-def kill_again_and_again(api: KillableApi, ready: threading.Event) -> None:
+def kill_again_and_again(api: KillableApi, ready: threading.Event, answers: threading.Semaphore) -> None:
     chance, moment = random.Random(20261123), threading.Event()  # noqa: S311
     for _ in range(KILLS):
-        moment.wait(timeout=chance.uniform(0.0, LONGEST_LIFE_S))  # not for anything: the moment is the test
+        give_up_at = time.monotonic() + LONGEST_LIFE_S
+        for _ in range(chance.randint(0, MOST_ANSWERS)):
+            answers.acquire(timeout=max(0.0, give_up_at - time.monotonic()))
+        moment.wait(timeout=chance.uniform(0.0, LONGEST_MOMENT_S))  # not for anything: the moment is the test
         ready.clear()
         api.kill()
         api.start()
@@ -134,16 +144,16 @@ def pictures_in_place(settings: Settings) -> int:
 def test_every_acknowledged_inspection_is_there_once_when_the_api_is_killed_a_hundred_times(
     api: KillableApi, settings: Settings
 ) -> None:
-    ready = threading.Event()
+    ready, answers = threading.Event(), threading.Semaphore(0)
     api.start()
     with httpx.Client(base_url=api.base_url, trust_env=False, timeout=20) as client:
         token = log_in(client, "operator")
-    lines = [Line(api.base_url, token, ready, seed) for seed in range(CLIENTS)]
+    lines = [Line(api.base_url, token, ready, answers, seed) for seed in range(CLIENTS)]
     for line in lines:
         line.start()
     ready.set()
     try:
-        kill_again_and_again(api, ready)
+        kill_again_and_again(api, ready, answers)
     finally:
         ready.set()
         for line in lines:
