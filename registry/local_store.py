@@ -1,7 +1,8 @@
 """Verified bundles on this disk and the pointers to them: what serving starts from, with or without a network.
 
 Layout: `<root>/<digest>/` holds a bundle (named by the SHA-256 of its manifest, which names the hashes of all the
-rest), `<root>/<alias>.json` says which one an alias means. Both appear by rename, so a crash leaves old or new.
+rest), `<root>/<alias>.json` says which one an alias means, and its version in the registry where it has one. Both
+appear by rename, so a crash leaves old or new.
 """
 
 import json
@@ -9,15 +10,31 @@ import os
 import re
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from models.bundle import Bundle, load_bundle
 from models.errors import BundleError
 from registry.errors import NothingDeployedError, RegistryError
+from registry.version import DEPLOYED
 
-DEPLOYED: Final = "deployed"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What an alias means on this machine.
+
+    Attributes:
+        digest: Of the bundle.
+        version: Its version in the registry; None where it has none yet (the starter before MLflow answered).
+        announced: Whether the registry's alias says the same. False after a deploy that the registry did not hear of.
+    """
+
+    digest: str
+    version: str | None = None
+    announced: bool = True
 
 
 class LocalStore:
@@ -77,8 +94,8 @@ class LocalStore:
         except BundleError:
             return None
 
-    def point(self, alias: str, digest: str) -> None:
-        """Makes an alias mean an installed bundle.
+    def point(self, alias: str, digest: str, version: str | None = None, *, announced: bool = True) -> None:
+        """Makes an alias mean an installed bundle; see `Pointer` for the rest.
 
         Raises:
             RegistryError: There is no such bundle in the store.
@@ -87,11 +104,29 @@ class LocalStore:
             raise RegistryError(f"no bundle {digest!r} in the local store")
         descriptor, scratch = tempfile.mkstemp(dir=self._root, prefix=".incoming-")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"digest": digest}, file)
+            json.dump({"digest": digest, "version": version, "announced": announced}, file)
             file.flush()
             os.fsync(file.fileno())
         Path(scratch).replace(self._pointer(alias))
         _sync_folder(self._root)
+
+    def pointer(self, alias: str) -> Pointer | None:
+        """What an alias means, None where it means nothing yet.
+
+        Raises:
+            RegistryError: The pointer is damaged.
+        """
+        try:
+            content = json.loads(self._pointer(alias).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise RegistryError(f"the pointer {self._pointer(alias).name} is damaged") from error
+        return _checked_pointer(content, self._pointer(alias).name)
+
+    def folder_of(self, pointer: Pointer) -> Path:
+        """The folder of the bundle that a pointer means."""
+        return self._root / pointer.digest
 
     def deployed(self) -> Path:
         """The folder of the bundle that `deployed` means.
@@ -100,18 +135,21 @@ class LocalStore:
             NothingDeployedError: Nothing was deployed yet.
             RegistryError: The pointer is damaged.
         """
-        try:
-            digest = json.loads(self._pointer(DEPLOYED).read_text(encoding="utf-8"))["digest"]
-        except FileNotFoundError as error:
-            raise NothingDeployedError("no model is deployed on this machine") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise RegistryError(f"the pointer {self._pointer(DEPLOYED).name} is damaged") from error
-        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            raise RegistryError(f"the pointer {self._pointer(DEPLOYED).name} is damaged")
-        return self._root / digest
+        pointer = self.pointer(DEPLOYED)
+        if pointer is None:
+            raise NothingDeployedError("no model is deployed on this machine")
+        return self.folder_of(pointer)
 
     def _pointer(self, alias: str) -> Path:
         return self._root / f"{alias}.json"
+
+
+def _checked_pointer(content: Any, name: str) -> Pointer:
+    fields = content if isinstance(content, dict) else {}
+    digest, version = fields.get("digest"), fields.get("version")
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or not isinstance(version, str | None):
+        raise RegistryError(f"the pointer {name} is damaged")
+    return Pointer(digest, version, fields.get("announced") is not False)
 
 
 def _sync_tree(root: Path) -> None:

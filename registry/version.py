@@ -17,6 +17,10 @@ TAG_DATASET_DIGEST: Final = "ussop.dataset_digest"
 TAG_BASE_VERSION: Final = "ussop.base_version"
 TAG_GIT_COMMIT: Final = "ussop.git_commit"
 
+# Numbers worth a look beside the version: `ussop.metric.box_ap50`, `ussop.latency_ms.openvino.f32`.
+TAG_METRIC_PREFIX: Final = "ussop.metric."
+TAG_LATENCY_PREFIX: Final = "ussop.latency_ms."
+
 # Folder of the bundle inside a version's artifacts; beside it lies the `MLmodel` file.
 BUNDLE_FOLDER: Final = "bundle"
 

@@ -8,7 +8,8 @@ import pytest
 from models.bundle import Bundle, load_bundle
 from models.errors import BundleError
 from registry.errors import NothingDeployedError, RegistryError
-from registry.local_store import DEPLOYED, LocalStore
+from registry.local_store import LocalStore, Pointer
+from registry.version import DEPLOYED, PREVIOUS
 from tests.tiny_bundle import build_tiny_bundle
 
 
@@ -51,7 +52,28 @@ def test_pointer_refuses_what_is_not_installed(tmp_path: Path, digest: str) -> N
         LocalStore(tmp_path).point(DEPLOYED, digest)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", json.dumps({"digest": "../x"}), json.dumps({"digest": 5})])
+def test_pointer_says_all_that_it_was_told_when_read_back(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "bundles")
+    digest = store.install(tiny_bundle.root).digest
+    store.point(DEPLOYED, digest, "7", announced=False)
+    assert LocalStore(tmp_path / "bundles").pointer(DEPLOYED) == Pointer(digest, "7", announced=False)
+    assert store.pointer(PREVIOUS) is None
+
+
+def test_pointer_without_a_version_is_read_when_an_older_release_wrote_it(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    digest = store.install(tiny_bundle.root).digest
+    (tmp_path / "deployed.json").write_text(json.dumps({"digest": digest}))
+    assert store.pointer(DEPLOYED) == Pointer(digest, None, announced=True)
+
+
+_DIGEST = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", '{"digest": "../x"}', '{"digest": 5}', json.dumps({"digest": _DIGEST, "version": 7})],
+)
 def test_error_when_the_pointer_is_damaged(tmp_path: Path, content: str) -> None:
     (tmp_path / "deployed.json").write_text(content)
     with pytest.raises(RegistryError):
