@@ -17,7 +17,9 @@ from models.recipe import Recipe
 from models.runtime import Runtime, open_runtime
 
 _CLEAR = 0.1
-"""How far above the reject score a detection must lie to be clear: no backend may flip a golden verdict."""
+"""How far above the reject score a detection of the reference must lie: no backend may flip a golden verdict."""
+_CLEAR_ELSEWHERE = 0.03
+"""The same for the other backends, which differ a little."""
 _CLEAR_PASS = 0.7
 """A pass is clear where no proposal reaches this share of its class's accept score."""
 _SAME_BOX = 0.7
@@ -39,8 +41,10 @@ def add_golden_pictures(bundle: Bundle, pictures: Sequence[Picture], *, count: i
     golden: list[GoldenPicture] = []
     gaps = [0.0] * len(others)
     for picture in _candidates(pictures, bundle.manifest.classes, count):
+        if len(golden) >= count:
+            break
         found = _golden_picture(reference, others, picture, f"golden/{len(golden):02d}_{picture.path.name}")
-        if found is None or len(golden) >= count or _is_shown(golden, found[0], count):
+        if found is None or _is_shown(golden, found[0], count):
             continue
         (bundle.root / found[0].path).write_bytes(picture.path.read_bytes())
         golden.append(found[0])
@@ -55,7 +59,7 @@ def add_golden_pictures(bundle: Bundle, pictures: Sequence[Picture], *, count: i
 
 
 def _candidates(pictures: Sequence[Picture], class_names: Iterable[str], count: int) -> list[Picture]:
-    """Return pictures to try: some with one defect for each class, then good parts, then the rest of the few."""
+    """Return pictures to try: of each class some that show it alone, then good parts."""
     chosen: list[Picture] = []
     for class_name in class_names:
         single = [p for p in pictures if len(p.annotations) == 1 and p.annotations[0].class_name == class_name]
@@ -77,12 +81,12 @@ def _golden_picture(
 ) -> tuple[GoldenPicture, list[float]] | None:
     """Return the golden picture and how far each other backend's scores lie off; None where the case is not clear."""
     part = read_image(picture.path.read_bytes())
-    clear = _clear_detections(reference, part)
+    clear = _clear_detections(reference, part, _CLEAR)
     if clear is None or (not clear) != picture.is_good or not _shows_what_is_annotated(clear, picture):
         return None
     gaps = []
     for runtime in others:
-        if _clear_detections(runtime, part) is None:
+        if _clear_detections(runtime, part, _CLEAR_ELSEWHERE) is None:
             return None
         found = runtime.inspect(part, Recipe()).detections
         differences = [_difference(expected, found) for expected in clear]
@@ -93,15 +97,15 @@ def _golden_picture(
     return GoldenPicture(path=path, decision=decision, detections=_expected(clear)), gaps
 
 
-def _clear_detections(runtime: Runtime, part: IntakePicture) -> tuple[Detection, ...] | None:
-    """Return the detections far above their class's reject score, none for a clear pass; None where it is close."""
+def _clear_detections(runtime: Runtime, part: IntakePicture, margin: float) -> tuple[Detection, ...] | None:
+    """Return the detections `margin` above the reject score, none for a clear pass; None where it is close."""
     verdict = runtime.inspect(part, Recipe())
     limits = verdict.thresholds
     if verdict.decision == "pass":
         proposals = runtime.detect(part.pixels_rgb, masks_from=1.0)
         clear = all(p.confidence <= limits[p.class_name].accept_below * _CLEAR_PASS for p in proposals)
         return () if clear else None
-    far = [d for d in verdict.detections if d.confidence >= limits[d.class_name].reject_above + _CLEAR]
+    far = [d for d in verdict.detections if d.confidence >= limits[d.class_name].reject_above + margin]
     return tuple(far) or None
 
 

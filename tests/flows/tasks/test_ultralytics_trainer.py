@@ -1,0 +1,130 @@
+"""Training runs offline and repeatably, stops when asked, and its weights export, restore and train on."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ultralytics", reason="needs the train extra")
+
+import torch
+
+from flows.tasks.export_onnx import export_onnx
+from flows.tasks.restore_weights import RestoreError
+from flows.tasks.simulated_dataset import write_simulated_dataset
+from flows.tasks.trainer import (
+    EpochReport,
+    TrainedWeights,
+    TrainingOptions,
+    TrainingSet,
+    shape_of_input,
+)
+from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network, restore_checkpoint
+from models.simulation import DEFECT_CLASSES, SimulatedLine
+
+pytestmark = [
+    pytest.mark.training,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # torch and ultralytics warn of their own deprecations
+]
+OPTIONS = TrainingOptions(
+    input_px=96, epochs=2, batch=4, small_input_px=64, small_share=0.5, one_to_one_after=0.5, val_every=9
+)
+
+
+@pytest.fixture(scope="module")
+def training_set(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
+    dataset = write_simulated_dataset(tmp_path_factory.mktemp("data"), line=SimulatedLine(2, 0.7), count=12)
+    return TrainingSet(dataset.class_names, dataset.pictures[:8], dataset.pictures[8:])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, training_set: TrainingSet) -> TrainedWeights:
+    return UltralyticsTrainer(tmp_path_factory.mktemp("training")).train(training_set, OPTIONS)
+
+
+def test_every_epoch_is_reported_once_when_trained(trained: TrainedWeights) -> None:
+    assert [report.epoch for report in trained.reports] == [1, 2]
+    assert trained.path.is_file()
+    assert all(np.isfinite(list(report.losses.values())).all() for report in trained.reports)
+    assert "metrics/mAP50(B)" in trained.reports[-1].metrics
+    assert trained.shape_hw == (96, 96)  # 96 x 72 pixels, up to the next multiples of 32
+
+
+def test_weights_are_identical_when_the_seed_is(
+    trained: TrainedWeights, training_set: TrainingSet, tmp_path: Path
+) -> None:
+    again = UltralyticsTrainer(tmp_path).train(training_set, OPTIONS)
+    first, second = (load_network(w.path, tmp_path).state_dict() for w in (trained, again))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_training_stops_within_the_epoch_when_asked(training_set: TrainingSet, tmp_path: Path) -> None:
+    asked: list[int] = []
+    reports: list[EpochReport] = []
+
+    def should_stop() -> bool:
+        asked.append(1)
+        return len(asked) >= 3
+
+    options = replace(OPTIONS, epochs=50)
+    weights = UltralyticsTrainer(tmp_path).train(training_set, options, reports.append, should_stop)
+    assert len(asked) < 6
+    assert weights.epochs <= 2
+
+
+def test_an_export_restores_exactly_when_trained_further(trained: TrainedWeights, tmp_path: Path) -> None:
+    network = load_network(trained.path, tmp_path)
+    export_onnx(network, tmp_path / "model.onnx", shape_hw=(96, 96))
+    blobs = [np.random.default_rng(k).random((1, 3, 96, 96), np.float32) for k in range(4)]
+    checkpoint = restore_checkpoint(tmp_path / "model.onnx", DEFECT_CLASSES, blobs, tmp_path / "restored.pt")
+    restored = load_network(checkpoint, tmp_path)
+    with torch.no_grad():
+        pairs = zip(network(torch.from_numpy(blobs[0])), restored(torch.from_numpy(blobs[0])), strict=True)
+        for expected, found in pairs:
+            np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=2e-3)
+
+
+def test_weights_are_not_restored_when_the_classes_differ(trained: TrainedWeights, tmp_path: Path) -> None:
+    export_onnx(load_network(trained.path, tmp_path), tmp_path / "model.onnx", shape_hw=(96, 96))
+    blob = np.zeros((1, 3, 96, 96), np.float32)
+    with pytest.raises(RestoreError, match="shape"):
+        restore_checkpoint(tmp_path / "model.onnx", ("one", "two"), [blob], tmp_path / "restored.pt")
+    with pytest.raises(RestoreError, match="pictures"):
+        restore_checkpoint(tmp_path / "model.onnx", DEFECT_CLASSES, [], tmp_path / "restored.pt")
+
+
+def test_input_is_a_square_when_pictures_differ_in_shape(training_set: TrainingSet) -> None:
+    tall = replace(training_set.train[0], shape_hw=(640, 480))
+    mixed = replace(training_set, train=(*training_set.train, tall))
+    assert shape_of_input(training_set, TrainingOptions(input_px=320)) == (256, 320)
+    assert shape_of_input(mixed, TrainingOptions(input_px=320)) == (320, 320)
+    assert shape_of_input(training_set, TrainingOptions(input_px=320, square_share=0.2)) == (320, 320)
+
+
+def test_nothing_is_looked_up_on_the_network_when_ultralytics_is_prepared(tmp_path: Path) -> None:
+    program = (
+        "import socket, sys\n"
+        "def refuse(*args, **kwargs): sys.exit(f'looked up {args}')\n"
+        "socket.getaddrinfo = refuse\n"
+        "from pathlib import Path\n"
+        "from flows.tasks.ultralytics_trainer import prepare_ultralytics\n"
+        f"prepare_ultralytics(Path({str(tmp_path)!r}))\n"
+        "from ultralytics.utils.checks import check_font\n"
+        "check_font('Arial.ttf')\n"
+    )
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        cwd=Path(__file__).resolve().parents[3],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
