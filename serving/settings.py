@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     """Where `POST /api/v1/inspect/camera` takes its picture from."""
 
     camera_source: str = Field(default="", repr=False)  # an RTSP URL may hold a password
-    """Folder, USB index or RTSP URL of the camera; the simulated camera needs none."""
+    """Folder (`watch:` before it waits for new files), USB index or RTSP URL; the simulated camera needs none."""
 
     camera_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds in which the camera must deliver a picture; a later one is a camera fault."""
@@ -110,8 +110,8 @@ class Settings(BaseSettings):
     camera_seed: Annotated[int, Field(ge=0)] = 1
     """Seed of the simulated camera: one seed, one sequence of parts."""
 
-    camera_frozen_frames: Annotated[int, Field(ge=2)] = 5
-    """So many identical pictures in a row mean that the camera is frozen."""
+    camera_frozen_frames: Annotated[int, Field(ge=2)] = 2
+    """So many pictures in a row, identical to the bit, mean that the camera is frozen; 2 lets no old picture pass."""
 
     rate_limit_default: str = "200/minute"
     """Requests allowed per user (or per address without a token)."""
