@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +12,20 @@ from rich.progress import Progress
 
 from flows.tasks.assemble_bundle import BundleRequest, assemble_bundle
 from flows.tasks.choose_thresholds import Budget
+from flows.tasks.convert_openvino import pictures_to_blobs
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, RecipeName
-from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet
+from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet, shape_of_input
 from flows.tasks.training_data import Grouping, TrainingData, coco_data, simulated_data
-from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network
+from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network, restore_checkpoint
+from models.bundle import load_bundle
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _VAL_WHILE_TRAINING = 150
 """Validation between epochs only shows the way; the thresholds are chosen on all validation pictures."""
+
+_CALIBRATION = 300
+_PICTURES_TO_RESTORE = 16
 
 app = typer.Typer(add_completion=False)
 
@@ -34,7 +40,7 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     grouping: Annotated[Grouping, typer.Option(help="Which pictures show one part.")] = "picture",
     name: Annotated[str, typer.Option(help="Name of the bundle.")] = "starter",
     version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
-    start_from: Annotated[Path | None, typer.Option(help="Checkpoint to start from.")] = None,
+    start_from: Annotated[Path | None, typer.Option(help="Checkpoint or bundle to start from.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Trained weights: skips the training.")] = None,
     epochs: Annotated[int, typer.Option(help="Overrides the recipe's epochs; 0 keeps them.")] = 0,
     held_out: Annotated[
@@ -55,15 +61,18 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         pictures = simulated_data(work / "simulated", count=simulated, held_out=held_out)
     else:
         pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
-    weights = (
-        _train(work, pictures, options, console) if checkpoint is None else _trained(checkpoint, pictures, options)
-    )
+    if checkpoint is None:
+        console.log("training")
+        shown = replace(pictures, train=RECIPES[recipe].repeated(pictures.train))
+        weights = _train(work, shown, _with_starting_point(options, pictures, work), console)
+    else:
+        weights = _trained(checkpoint, pictures, options)
     request = BundleRequest(
         name=name,
         version=version,
         class_names=pictures.class_names,
-        input_px=options.input_px,
-        calibration=pictures.train[:300],
+        shape_hw=weights.shape_hw,
+        calibration=pictures.train[:: max(1, len(pictures.train) // _CALIBRATION)],
         val=pictures.val,
         test=pictures.test,
         provenance=provenance_of(weights, options, dataset=pictures.description, repository=_REPOSITORY),
@@ -72,6 +81,20 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     bundle = assemble_bundle(out, load_network(weights.path, work), request, on_step=console.log)
     console.log(f"bundle {bundle.manifest.name} {bundle.manifest.version}, digest {bundle.digest[:12]}")
     console.print_json(data=bundle.manifest.metrics)
+
+
+def _with_starting_point(options: TrainingOptions, pictures: TrainingData, work: Path) -> TrainingOptions:
+    """Return the options with a checkpoint to start from, restored first where a bundle was given."""
+    if options.start_from is None or options.start_from.is_file():
+        return options
+    bundle = load_bundle(options.start_from)
+    shape_hw = shape_of_input(TrainingSet(pictures.class_names, pictures.train, ()), options)
+    seen = pictures.train[:: max(1, len(pictures.train) // _PICTURES_TO_RESTORE)]
+    blobs = tuple(pictures_to_blobs(seen, bundle.manifest.input.model_copy(update={"shape_hw": shape_hw})))
+    work.mkdir(parents=True, exist_ok=True)
+    path = work / "restored.pt"
+    restore_checkpoint(bundle.path_of(bundle.manifest.onnx), bundle.manifest.classes, blobs, path)
+    return replace(options, start_from=path)
 
 
 def _train(work: Path, pictures: TrainingData, options: TrainingOptions, console: Console) -> TrainedWeights:
@@ -90,7 +113,8 @@ def _train(work: Path, pictures: TrainingData, options: TrainingOptions, console
 
 def _trained(checkpoint: Path, pictures: TrainingData, options: TrainingOptions) -> TrainedWeights:
     """Return weights that were trained before."""
-    return TrainedWeights(checkpoint, pictures.class_names, options.input_px, options.epochs, 0.0, ())
+    shape_hw = shape_of_input(TrainingSet(pictures.class_names, pictures.train, ()), options)
+    return TrainedWeights(checkpoint, pictures.class_names, shape_hw, options.epochs, 0.0, ())
 
 
 if __name__ == "__main__":

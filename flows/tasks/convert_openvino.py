@@ -79,7 +79,7 @@ def convert_int8(
     logging.getLogger("nncf").setLevel(logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.xml"
-    blobs = list(_blobs(pictures, network_input))
+    blobs = list(pictures_to_blobs(pictures, network_input))
     quantised = nncf.quantize(
         ov.convert_model(str(onnx_path)),
         nncf.Dataset(blobs),
@@ -98,7 +98,7 @@ def _drop_indentation(xml: Path) -> None:
     xml.write_text(re.sub(r">\s+<", "><", xml.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _blobs(pictures: Iterable[Picture], network_input: NetworkInput) -> Iterator[npt.NDArray[np.float32]]:
+def pictures_to_blobs(pictures: Iterable[Picture], network_input: NetworkInput) -> Iterator[npt.NDArray[np.float32]]:
     """Yield what the network sees of each picture, (1, 3, H, W) float32."""
     for picture in pictures:
         bgr = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
