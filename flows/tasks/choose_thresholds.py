@@ -25,12 +25,14 @@ class Budget:
         overkill: Share of good parts that may fail, over all classes.
         uncertain: Share of good parts that may be uncertain, over all classes.
         missed: Share of the defects of a class taken for hopeless: not those decide where its defects begin.
+        left_open: Share of the defects of a class that may be left uncertain for the sake of fewer false alarms.
         lowest: No threshold lies below this score.
     """
 
     overkill: float = 0.004
     uncertain: float = 0.02
     missed: float = 0.004
+    left_open: float = 0.03
     lowest: float = 0.05
 
 
@@ -40,9 +42,10 @@ def choose_thresholds(
     """Return the thresholds of each class.
 
     Let `noise` be the score that good parts reach no more often than the budget allows, and `signal` the score that all
-    but a hopeless few of the defects reach. Where `noise` < `signal` the thresholds divide the gap, accepting nearer to
-    the noise, since an escape costs more than a second look. Where they overlap, the budgets decide: an escape then
-    cannot be bought off without more overkill.
+    but a hopeless few of the defects reach. Where `noise` < `signal` the threshold lies between them: of accepting,
+    nearer to the noise, since an escape costs more than a second look; of rejecting, midway to a signal that leaves some
+    defects uncertain, since a threshold just above the noise of today is below that of tomorrow. Where they overlap the
+    budget decides: an escape then cannot be bought off without more false alarms.
 
     Args:
         inspected: Validation parts, good and defective, with all proposals.
@@ -53,17 +56,24 @@ def choose_thresholds(
     thresholds = {}
     for class_name in class_names:
         false_scores = np.array([_highest(part.detections, class_name) for part in good] or [0.0])
-        noise_reject = _exceeded_by(false_scores, budget.overkill / len(class_names))
-        noise_accept = _exceeded_by(false_scores, budget.uncertain / len(class_names))
-        signal = float(np.quantile(_true_scores(inspected, class_name), budget.missed, method="lower"))
-        if noise_reject < signal:
-            accept = noise_accept + 0.25 * (signal - noise_accept)
-            reject = noise_reject + 0.6 * (signal - noise_reject)
-        else:
-            accept, reject = noise_accept + 0.01, noise_reject + 0.01
+        true_scores = _true_scores(inspected, class_name)
+        noise = _exceeded_by(false_scores, budget.uncertain / len(class_names))
+        accept = _between(noise, _reached_by(true_scores, budget.missed), 0.25)
+        noise = _exceeded_by(false_scores, budget.overkill / len(class_names))
+        reject = _between(noise, _reached_by(true_scores, budget.left_open), 0.5)
         accept = min(max(accept, budget.lowest), 0.99)
         thresholds[class_name] = Thresholds(round(accept, 3), round(min(max(reject, accept, 0.1), 0.99), 3))
     return thresholds
+
+
+def _between(noise: float, signal: float, part: float) -> float:
+    """Return the score at `part` of the way from noise to signal, just above the noise where these overlap."""
+    return noise + part * (signal - noise) if noise < signal else noise + 0.01
+
+
+def _reached_by(scores: np.ndarray, share: float) -> float:
+    """Return the largest of the scores that all but `share` of them reach."""
+    return float(np.quantile(scores, share, method="lower"))
 
 
 def _highest(detections: Sequence[Detection], class_name: str) -> float:
