@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 
+from registry.local_store import LocalStore
 from serving.alerts.endpoints import router as alerts
 from serving.auth.endpoints import router as auth
 from serving.auth.service import AuthService
@@ -27,6 +28,9 @@ from serving.limits.rate import RateLimit
 from serving.live import LiveInspector
 from serving.metrics.endpoints import router as metrics_page
 from serving.metrics.registry import Metrics
+from serving.model_versions.endpoints import router as model_versions
+from serving.model_versions.follower import Follower
+from serving.model_versions.switch import ModelSwitch
 from serving.platform import Platform
 from serving.request_log import RequestLog
 from serving.settings import Settings
@@ -36,7 +40,8 @@ from serving.version import VERSION
 # Each password check takes 64 MiB and a core: two at a time leave the line its takt, the others wait in line
 # without holding a thread.
 _LOGINS_AT_ONCE = 2
-ROUTERS = (health, auth, inspections, images, stations, alerts, metrics_page)
+_REGISTRY_CALLS_AT_ONCE = 4
+ROUTERS = (health, auth, inspections, images, stations, model_versions, alerts, metrics_page)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -56,8 +61,9 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             live = await LiveInspector.open(settings, database)
             try:
-                app.state.platform = _compose(settings, database, live, tokens, metrics, peers)
-                yield
+                app.state.platform = platform = _compose(settings, database, live, tokens, metrics, peers)
+                async with _following(platform):
+                    yield
             finally:
                 await live.close()
         finally:
@@ -84,20 +90,40 @@ def _compose(
     settings: Settings, database: Database, live: LiveInspector, tokens: TokenIssuer, metrics: Metrics, peers: Peers
 ) -> Platform:
     metrics.watch_queue("writes", lambda: database.writes_waiting)
-    if live.runtime is not None:
-        runtime = live.runtime
-        metrics.show_model(runtime.model_name, runtime.model_version, str(runtime.description))
+    if live.model is not None:
+        metrics.show_model(live.model.name, live.model.version, live.model.backend)
     return Platform(
         settings=settings,
         database=database,
         live=live,
+        switch=ModelSwitch(
+            live,
+            database,
+            metrics,
+            store=LocalStore(settings.bundles_dir),
+            registry_url=f"http://127.0.0.1:{settings.mlflow_port}",
+        ),
         metrics=metrics,
         tokens=tokens,
         sessions=SessionChecker(database),
         auth=AuthService(database, tokens, settings.access_token_minutes * 60),
         login_slots=CapacityLimiter(_LOGINS_AT_ONCE),
+        registry_slots=CapacityLimiter(_REGISTRY_CALLS_AT_ONCE),
         peers=peers,
     )
+
+
+@asynccontextmanager
+async def _following(platform: Platform) -> AsyncIterator[None]:
+    """Follow the registry's alias within the block."""
+    poll_s = platform.settings.model_poll_s
+    follower = Follower(platform.switch, platform.database, platform.metrics, poll_s=poll_s)
+    follower.start()
+    try:
+        yield
+    finally:
+        await follower.stop()
+        platform.switch.close()
 
 
 def _add_guards(app: FastAPI, settings: Settings, tokens: TokenIssuer, metrics: Metrics, peers: Peers) -> None:

@@ -89,6 +89,12 @@ class IdempotencyMismatch(InvalidRequest):
     code = "idempotency_mismatch"
 
 
+class ModelRefused(InvalidRequest):
+    """A version of the model is damaged or fails its tests; the one in use stays."""
+
+    code = "model_refused"
+
+
 class TooManyRequests(ServingError):
     """A limit is used up."""
 
@@ -134,6 +140,15 @@ class NotReady(ServingError):
     code = "not_ready"
 
 
+class RegistryUnavailable(ServingError):
+    """MLflow does not answer, and this machine does not hold what is asked for."""
+
+    code = "registry_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int | None = 10) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
 ERROR_STATUS: dict[type[Exception], int] = {
     BadRequest: 400,
     NotAuthenticated: 401,
@@ -149,6 +164,7 @@ ERROR_STATUS: dict[type[Exception], int] = {
     Overloaded: 503,
     CameraFault: 503,
     NotReady: 503,
+    RegistryUnavailable: 503,
     ServingError: 500,
     UnsupportedImageError: 415,
     BrokenImageError: 422,

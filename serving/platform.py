@@ -16,6 +16,7 @@ from serving.database import Database
 from serving.limits.peers import Peers
 from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
+from serving.model_versions.switch import ModelSwitch
 from serving.settings import Settings
 
 
@@ -27,11 +28,13 @@ class Platform:
         settings: The settings, with a signing key.
         database: Readers and the writer.
         live: The deployed model.
+        switch: Puts another version of the model to use.
         metrics: What `/metrics` shows.
         tokens: Makes and verifies tokens.
         sessions: Says whether the user behind a token is still welcome.
         auth: Login, refresh, logout.
         login_slots: How many passwords are checked at once.
+        registry_slots: How many requests wait for the registry at once; the others wait without holding a thread.
         peers: Says which address a request came from.
         clock: The present in UTC.
         started_s: When it was opened, on the monotonic clock.
@@ -40,11 +43,13 @@ class Platform:
     settings: Settings
     database: Database
     live: LiveInspector
+    switch: ModelSwitch
     metrics: Metrics
     tokens: TokenIssuer
     sessions: SessionChecker
     auth: AuthService
     login_slots: CapacityLimiter
+    registry_slots: CapacityLimiter
     peers: Peers
     clock: Clock = utc_now
     started_s: float = field(default_factory=time.monotonic)

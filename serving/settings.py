@@ -61,10 +61,16 @@ class Settings(BaseSettings):
     """Port of the API."""
 
     prefect_port: Port = 4200
-    """Port of the Prefect server on this machine; `ussop doctor` asks there."""
+    """Port of the Prefect server on this machine, which `ussop up` starts."""
 
     mlflow_port: Port = 5000
-    """Port of the MLflow server on this machine; `ussop doctor` asks there."""
+    """Port of the MLflow server on this machine, which `ussop up` starts."""
+
+    jobs_enabled: bool = True
+    """Whether `ussop up` starts MLflow, Prefect and the host of the long jobs beside the API (extra `train`)."""
+
+    model_poll_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    """Seconds between two looks at the registry for another deployed version."""
 
     opcua_enabled: bool = False
     """Whether to run the OPC UA server. This version has none yet and refuses to start with `true`."""
@@ -170,6 +176,16 @@ class Settings(BaseSettings):
     def bundles_dir(self) -> Path:
         """Folder of the model bundles."""
         return self.data_dir / "bundles"
+
+    @property
+    def models_dir(self) -> Path:
+        """Folder of networks that may be loaded beside the deployed model."""
+        return self.data_dir / "models"
+
+    @property
+    def mlflow_dir(self) -> Path:
+        """Folder of the MLflow server: its database and the artifacts."""
+        return self.data_dir / "mlflow"
 
     @property
     def run_dir(self) -> Path:

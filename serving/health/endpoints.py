@@ -17,17 +17,15 @@ router = APIRouter(prefix="/api/v1", tags=["system"])
 @router.get("/health", responses={503: {"model": Health, "description": "No picture can be inspected now."}})
 def health(platform: PlatformDep, response: Response) -> Health:
     """Whether a picture sent now would get a verdict that is kept."""
-    runtime = platform.live.runtime
+    model = platform.live.model
     storage = _storage(platform)
-    healthy = runtime is not None and storage.available
+    healthy = model is not None and storage.available
     if not healthy:
         response.status_code = 503
     return Health(
         status="healthy" if healthy else "unhealthy",
         version=VERSION,
-        model=ModelHealth(name=runtime.model_name, version=runtime.model_version, backend=str(runtime.description))
-        if runtime
-        else None,
+        model=ModelHealth(name=model.name, version=model.version, backend=model.backend) if model else None,
         storage=storage,
         uptime_s=round(time.monotonic() - platform.started_s, 1),
     )

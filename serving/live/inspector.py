@@ -16,8 +16,9 @@ from models.golden import self_test
 from models.intake import MEDIA_TYPES, Picture, read_image, sniff
 from models.recipe import Recipe
 from models.runtime import Runtime, open_runtime
-from registry.errors import RegistryError
+from registry.errors import NothingDeployedError, RegistryError
 from registry.local_store import LocalStore
+from registry.version import DEPLOYED
 from serving.cameras.factory import open_camera
 from serving.cameras.guard import GuardedCamera
 from serving.database import Database
@@ -27,7 +28,7 @@ from serving.inspections.idempotency import InFlight
 from serving.inspections.repair import Repair
 from serving.live.admission import Admission
 from serving.live.alarm import CameraAlarm, StorageAlarm
-from serving.live.holder import RuntimeHolder
+from serving.live.holder import LoadedModel, ModelHolder
 from serving.live.judged import Judged
 from serving.live.pool import InferencePool
 from serving.media.store import MediaStore, StoredPicture
@@ -48,7 +49,7 @@ class LiveInspector:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         workers = settings.inference_workers or os.cpu_count() or 1
-        self.models = RuntimeHolder()
+        self.models = ModelHolder()
         self.media = MediaStore(settings.media_dir)
         self.stations = StationBook(database)
         self.camera = GuardedCamera(
@@ -96,19 +97,46 @@ class LiveInspector:
 
         Load, warm up and test on the golden pictures first; only then one assignment puts it to use.
         """
+        store = LocalStore(self._settings.bundles_dir)
         try:
-            runtime = self._open_tested(LocalStore(self._settings.bundles_dir).deployed())
+            pointer = store.pointer(DEPLOYED)
+            if pointer is None:
+                raise NothingDeployedError("no model is deployed on this machine")
+            model = self.load(store.folder_of(pointer), pointer.version)
         except (ModelError, RegistryError) as error:
             _log.error("model_not_loaded", error=str(error), code=error.code)
             return False
-        self.models.swap(runtime)
-        _log.info("model_loaded", model_name=runtime.model_name, model_version=runtime.model_version)
+        self.models.swap(model)
+        _log.info("model_loaded", model_name=model.name, model_version=model.version, backend=model.backend)
         return True
+
+    def load(self, path: Path, registry_version: str | None) -> LoadedModel:
+        """The bundle of a folder, verified, loaded, warmed up and tested on its golden pictures; not in use yet.
+
+        Raises:
+            ModelError: It fails on the way.
+        """
+        settings = self._settings
+        runtime = open_runtime(
+            load_bundle(path),
+            backend="openvino" if settings.openvino_enabled else "onnxruntime",
+            precision=settings.openvino_precision,
+            device=settings.openvino_device,
+        )
+        runtime.warm_up()
+        self_test(runtime)
+        return LoadedModel(runtime, registry_version)
+
+    @property
+    def model(self) -> LoadedModel | None:
+        """The model in use, None while there is none."""
+        return self.models.current
 
     @property
     def runtime(self) -> Runtime | None:
-        """The model in use, None while there is none."""
-        return self.models.current
+        """The runtime of the model in use, None while there is none."""
+        model = self.models.current
+        return model.runtime if model else None
 
     async def judge(self, data: bytes, recipe: Recipe, picture: Picture | None = None) -> Judged:
         """The verdict of the deployed model on one picture.
@@ -128,8 +156,8 @@ class LiveInspector:
             started_s = time.perf_counter()
             decoded = picture or read_image(data)
             decoded_s = time.perf_counter()
-            with self.models.lease() as runtime:
-                verdict = runtime.inspect(decoded, recipe)
+            with self.models.lease() as model:
+                verdict = model.runtime.inspect(decoded, recipe)
             timings_ms = {
                 "queue": (started_s - called_s) * 1000,
                 "decode": (decoded_s - started_s) * 1000,
@@ -139,9 +167,9 @@ class LiveInspector:
                 verdict,
                 decoded.shape_hw,
                 decoded.media_type,
-                runtime.model_name,
-                runtime.model_version,
-                str(runtime.description),
+                model.name,
+                model.version,
+                model.backend,
                 timings_ms,
             )
 
@@ -163,15 +191,3 @@ class LiveInspector:
             raise
         self.storage_alarm.storage_recovered()
         return picture
-
-    def _open_tested(self, path: Path) -> Runtime:
-        settings = self._settings
-        runtime = open_runtime(
-            load_bundle(path),
-            backend="openvino" if settings.openvino_enabled else "onnxruntime",
-            precision=settings.openvino_precision,
-            device=settings.openvino_device,
-        )
-        runtime.warm_up()
-        self_test(runtime)
-        return runtime

@@ -14,7 +14,7 @@ class Judged:
         shape_hw: Height and width of the picture in pixels.
         media_type: Of the picture, by content.
         model_name: Name of the model that decided.
-        model_version: Its version.
+        model_version: Its version in the registry, or the bundle's own where it has none there.
         backend: Runtime, device and precision that really ran.
         timings_ms: Milliseconds per stage: queue, decode, and those of the verdict.
     """

@@ -48,6 +48,9 @@ class Metrics:
         self._models = Gauge(
             "ussop_model_info", "1 for the deployed model.", ("name", "version", "backend"), registry=self.registry
         )
+        self._background_failures = Counter(
+            "ussop_background_failures", "Rounds of a background loop that failed.", ("loop",), registry=self.registry
+        )
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request. `route` is the template of the route, never the path asked for."""
@@ -64,6 +67,10 @@ class Metrics:
     def observe_inspection_failure(self, code: str) -> None:
         """Count one inspection that ended in an error; `code` is that of the error."""
         self._failures.labels(code).inc()
+
+    def observe_background_failure(self, loop: str) -> None:
+        """Count one round of a background loop that ended in an error nobody expected."""
+        self._background_failures.labels(loop).inc()
 
     def show_model(self, name: str, version: str, backend: str) -> None:
         """Show one model as the deployed one and forget the others."""

@@ -62,6 +62,7 @@ def settings(tmp_path: Path, prepared_data_dir: Path) -> Settings:
         rate_limit_default=_MANY,
         rate_limit_login=_MANY,
         inference_workers=2,
+        mlflow_port=1,  # nobody answers there; tests that need MLflow give their own
     )
 
 

@@ -10,7 +10,7 @@ from models.errors import InferenceError
 from models.runtime import open_runtime
 from serving.errors import NotReady, Overloaded
 from serving.live.admission import Admission
-from serving.live.holder import RuntimeHolder
+from serving.live.holder import LoadedModel, ModelHolder
 from serving.live.pool import InferencePool
 
 
@@ -93,8 +93,8 @@ def test_place_is_refused_when_too_many_or_too_much_is_inside() -> None:
 
 
 def test_inspection_keeps_its_model_when_another_is_put_to_use(tiny_bundle: Bundle) -> None:
-    old, new = (open_runtime(tiny_bundle, backend="onnxruntime") for _ in range(2))
-    holder = RuntimeHolder()
+    old, new = (LoadedModel(open_runtime(tiny_bundle, backend="onnxruntime")) for _ in range(2))
+    holder = ModelHolder()
     with pytest.raises(NotReady), holder.lease():
         pass
     assert holder.swap(old)
