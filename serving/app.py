@@ -33,6 +33,7 @@ from serving.model_versions.follower import Follower
 from serving.model_versions.switch import ModelSwitch
 from serving.platform import Platform
 from serving.request_log import RequestLog
+from serving.review.endpoints import router as review
 from serving.settings import Settings
 from serving.stations.endpoints import router as stations
 from serving.version import VERSION
@@ -41,7 +42,7 @@ from serving.version import VERSION
 # without holding a thread.
 _LOGINS_AT_ONCE = 2
 _REGISTRY_CALLS_AT_ONCE = 4
-ROUTERS = (health, auth, inspections, images, stations, model_versions, alerts, metrics_page)
+ROUTERS = (health, auth, inspections, images, stations, review, model_versions, alerts, metrics_page)
 
 
 def create_app(settings: Settings) -> FastAPI:

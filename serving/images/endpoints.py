@@ -1,4 +1,4 @@
-"""`/static/images`: nothing but the pictures of recorded inspections."""
+"""`/static/images`: nothing but the pictures of recorded inspections and of data sets."""
 
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from serving.images.links import ROUTE
 from serving.inspections import repository
 from serving.media.store import inspection_id_of
 from serving.platform import PlatformDep
+from serving.review import repository as review
 
 router = APIRouter(tags=["images"])
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="In place of a signed link")
@@ -44,12 +45,13 @@ async def may_see(
     responses={200: {"content": {"image/*": {}}, "description": "The picture, exactly as it was received"}},
 )
 def get_image(platform: PlatformDep, path: str) -> FileResponse:
-    """The original picture of an inspection."""
+    """The original picture of an inspection or of a data set."""
     inspection_id = inspection_id_of(path)
     if inspection_id is None:
         raise NotFound("there is no such picture")
     with platform.database.read() as session:
-        row = repository.find(session, inspection_id)
+        # An imported picture's file is named by its item, an inspected one's by its inspection.
+        row = repository.find(session, inspection_id) or review.find(session, inspection_id)
     file = platform.live.media.find(path)
     if row is None or row.image_path != path or file is None:
         raise NotFound("there is no such picture")

@@ -19,6 +19,7 @@ from serving.inspections.schemas import InspectionOut
 from serving.live.judged import Judged
 from serving.media.store import StoredPicture
 from serving.platform import Platform
+from serving.review.entry import enter_if_uncertain
 from serving.stations.service import ensure_exists
 
 _log = structlog.get_logger(__name__)
@@ -111,6 +112,7 @@ def commit(session: Session, *, record: InspectionRecord, is_new_station: bool) 
     if is_new_station:
         ensure_exists(session, record.inspection.station_id, record.inspection.created_at)
     repository.record(session, record.inspection, record.detections, record.event)
+    enter_if_uncertain(session, record.inspection, record.detections)
 
 
 def _withdraw_unless_recorded(platform: Platform, path: str, inspection_id: str) -> None:

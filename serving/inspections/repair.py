@@ -19,6 +19,7 @@ from serving.database import Database
 from serving.errors import ServingError
 from serving.inspections import repository
 from serving.media.store import MediaStore, inspection_id_of
+from serving.review import repository as review
 
 _MARKER: Final = ".repaired"
 _BATCH: Final = 500
@@ -100,8 +101,9 @@ class Repair:
             # In this order: a picture that is no longer pending has its row by now, so the query after it finds it.
             settled = [path for path in batch if not self._media.is_pending(path)]
             with self._database.read() as session:
-                recorded = repository.image_paths_of(session, [inspection_id_of(path) or "" for path in settled])
-            for path in set(settled) - set(recorded.values()):
+                ids = [inspection_id_of(path) or "" for path in settled]
+                inspected, imported = repository.image_paths_of(session, ids), review.image_paths_of(session, ids)
+            for path in set(settled) - set(inspected.values()) - set(imported.values()):
                 self._media.set_aside(path)
                 _log.warning("orphan_picture_set_aside", path=path)
                 count += 1

@@ -18,6 +18,7 @@ from serving.inspections.pipeline import Taken, inspect_and_store
 from serving.inspections.records import InspectionOrder, to_schema
 from serving.inspections.schemas import InspectionOut
 from serving.platform import Platform
+from serving.review.service import require_deletable
 from serving.tables import OutboxEvent
 
 # From here on hashing is worth a thread.
@@ -75,10 +76,12 @@ def delete_inspection(session: Session, inspection_id: str, *, deleted_by: str, 
 
     Raises:
         NotFound: There is no such inspection.
+        Conflict: Its picture is labelled: training data stays.
     """
     row = repository.find(session, inspection_id)
     if row is None:
         raise NotFound("there is no such inspection")
+    require_deletable(session, inspection_id)
     path = row.image_path
     data = {"action": "inspection.deleted", "by": deleted_by, "inspection_id": inspection_id, "image_path": path}
     data |= {"decision": row.decision, "station_id": row.station_id, "image_sha256": row.image_sha256}

@@ -1,9 +1,24 @@
 """Every table, one file per aggregate. Importing this package fills `SQLModel.metadata` for Alembic."""
 
 from serving.tables.alerts import Alert
+from serving.tables.datasets import Dataset, DatasetImport, DatasetPicture
 from serving.tables.events import OutboxEvent
 from serving.tables.inspections import Inspection, InspectionDetection
+from serving.tables.review import Annotation, ReviewItem
 from serving.tables.stations import Station
 from serving.tables.users import RefreshToken, User
 
-__all__ = ["Alert", "Inspection", "InspectionDetection", "OutboxEvent", "RefreshToken", "Station", "User"]
+__all__ = [
+    "Alert",
+    "Annotation",
+    "Dataset",
+    "DatasetImport",
+    "DatasetPicture",
+    "Inspection",
+    "InspectionDetection",
+    "OutboxEvent",
+    "RefreshToken",
+    "ReviewItem",
+    "Station",
+    "User",
+]

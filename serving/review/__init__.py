@@ -1,0 +1,1 @@
+"""Active learning: the pictures that people should look at, and what they say of them."""
