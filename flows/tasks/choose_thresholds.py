@@ -42,10 +42,10 @@ def choose_thresholds(
     """Return the thresholds of each class.
 
     Let `noise` be the score that good parts reach no more often than the budget allows, and `signal` the score that all
-    but a hopeless few of the defects reach. Where `noise` < `signal` the threshold lies between them: of accepting,
-    nearer to the noise, since an escape costs more than a second look; of rejecting, midway to a signal that leaves some
-    defects uncertain, since a threshold just above the noise of today is below that of tomorrow. Where they overlap the
-    budget decides: an escape then cannot be bought off without more false alarms.
+    but a hopeless few of the defects reach. Where `noise` < `signal` the threshold lies between them. Accepting begins
+    nearer to the noise, since an escape costs more than a second look. Rejecting begins midway to a signal that leaves
+    some defects uncertain, since a threshold just above the noise of today is below that of tomorrow. Where the two
+    overlap the budget decides: an escape then cannot be bought off without more false alarms.
 
     Args:
         inspected: Validation parts, good and defective, with all proposals.

@@ -112,6 +112,7 @@ class UltralyticsTrainer:
         reports = _Reports(options, started, on_epoch)
         # Only now: while it is built, ultralytics sets the threads to one fewer than there are cores.
         trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(options.threads))
+        trainer.add_callback("on_train_epoch_start", reports.begin)
         trainer.add_callback("on_train_epoch_start", lambda running: _plan_validation(running, options))
         trainer.add_callback("on_train_epoch_start", lambda running: _start_one_to_one(running, options))
         trainer.add_callback("on_fit_epoch_end", reports.record)
@@ -201,12 +202,19 @@ class _Reports:
 
     def __init__(self, options: TrainingOptions, started: float, on_epoch: Callable[[EpochReport], None]) -> None:
         self.done: list[EpochReport] = []
+        self._running = 0
         self._options, self._started, self._on_epoch = options, started, on_epoch
 
+    def begin(self, trainer: Any) -> None:
+        """Note which epoch runs: after the last one ultralytics reports one more that never ran."""
+        self._running = int(trainer.epoch) + 1
+
     def record(self, trainer: Any) -> None:
+        """Keep and pass on the report of the epoch that just ended."""
         epoch = int(trainer.epoch) + 1
-        if epoch > self._options.epochs or (self.done and self.done[-1].epoch >= epoch):
+        if epoch != self._running:
             return
+        self._running = 0
         losses = {str(name): float(value) for name, value in (trainer.tloss or {}).items()}
         validated = bool(trainer.args.val) or epoch == self._options.epochs
         metrics = {str(k): float(v) for k, v in trainer.metrics.items() if "mAP" in str(k)} if validated else {}
