@@ -36,7 +36,8 @@ def _texture(height: int = 90, width: int = 130) -> npt.NDArray[np.uint8]:
     noise = np.random.default_rng(7).integers(0, 255, (height, width, 3)).astype(np.uint8)
     smooth = cv2.GaussianBlur(noise, (0, 0), 4).astype(np.float32)
     smooth -= smooth.min()
-    return (smooth * (255 / smooth.max())).astype(np.uint8)
+    texture: npt.NDArray[np.uint8] = (smooth * (255 / smooth.max())).astype(np.uint8)
+    return texture
 
 
 def _by_pillow(data: bytes) -> npt.NDArray[np.uint8]:
