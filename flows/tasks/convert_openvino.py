@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import nncf
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
 from flows.tasks.coco import Picture
+from models.intake import read_image
 from models.letterbox import letterbox, pixels_to_blob
 from models.manifest import NetworkInput
 
@@ -101,9 +101,7 @@ def _drop_indentation(xml: Path) -> None:
 def pictures_to_blobs(pictures: Iterable[Picture], network_input: NetworkInput) -> Iterator[npt.NDArray[np.float32]]:
     """Yield what the network sees of each picture, (1, 3, H, W) float32."""
     for picture in pictures:
-        bgr = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
-        if bgr is None:
-            continue
-        pixels = bgr if network_input.colour_order == "bgr" else np.ascontiguousarray(bgr[..., ::-1])
-        canvas, _ = letterbox(pixels.astype(np.uint8), network_input.shape_hw, pad_value=network_input.pad_value)
-        yield pixels_to_blob(canvas, network_input.scale)
+        pixels_rgb = read_image(picture.path.read_bytes()).pixels_rgb
+        canvas, _ = letterbox(pixels_rgb, network_input.shape_hw, pad_value=network_input.pad_value)
+        ordered = canvas[..., ::-1] if network_input.colour_order == "bgr" else canvas
+        yield pixels_to_blob(ordered, network_input.scale)

@@ -55,7 +55,7 @@ def inspect_pictures(
     """Return what the runtime proposes on each picture, decoded and letterboxed as in live inspection.
 
     Raises:
-        IntakeError: A picture cannot be read.
+        ModelError: A picture cannot be read.
         InferenceError: The network gave no usable answer.
     """
     inspected = []

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
-import numpy as np
 
-from flows.tasks.coco import Annotation, DatasetError, Picture
+from flows.tasks.coco import Annotation, Picture
 from flows.tasks.trainer import TrainingSet
+from models.intake import read_image
+from models.letterbox import letterbox
 
 
 def write_yolo_folder(folder: Path, training_set: TrainingSet, *, input_px: int) -> Path:
@@ -18,7 +19,7 @@ def write_yolo_folder(folder: Path, training_set: TrainingSet, *, input_px: int)
     Shrinking once, instead of in each epoch, is what lets the pictures stay in memory.
 
     Raises:
-        DatasetError: A picture cannot be decoded.
+        ModelError: A picture cannot be read.
     """
     numbers = {name: number for number, name in enumerate(training_set.class_names)}
     for part, pictures in (("train", training_set.train), ("val", training_set.val)):
@@ -36,14 +37,12 @@ def _write_part(folder: Path, part: str, pictures: Iterable[Picture], numbers: d
     labels.mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(pictures):
         stem = f"{number:06d}_{picture.path.stem}"
-        pixels = cv2.imdecode(np.frombuffer(picture.path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise DatasetError(f"{picture.path.name} cannot be decoded")
-        height, width = pixels.shape[:2]
+        pixels_rgb = read_image(picture.path.read_bytes()).pixels_rgb
+        height, width = pixels_rgb.shape[:2]
         ratio = input_px / max(height, width)
-        size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
-        _, encoded = cv2.imencode(".png", small, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        # A letterbox without a border: decoded and shrunk by the very code of live inspection.
+        small, _ = letterbox(pixels_rgb, (max(round(height * ratio), 1), max(round(width * ratio), 1)))
+        _, encoded = cv2.imencode(".png", small[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
         (images / f"{stem}.png").write_bytes(encoded.tobytes())
         lines = [_label(annotation, numbers, (height, width)) for annotation in picture.annotations]
         (labels / f"{stem}.txt").write_text("\n".join(lines), encoding="utf-8")
