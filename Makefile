@@ -5,13 +5,17 @@ PYTHON ?= python3
 # Extra arguments for pip, for instance an index with CPU builds of torch.
 PIP_ARGS ?=
 
-.PHONY: run setup setup-dev test check bench format clean
+.PHONY: run run-serving setup setup-serving setup-dev test check bench format clean
 
-run: $(VENV)/.serving  ## Start the platform in the foreground; Ctrl-C ends it
+run: $(VENV)/.train  ## Start the platform in the foreground; Ctrl-C ends it
 	@exec $(BIN)/ussop up
 
-setup: $(VENV)/.serving  ## Install what the platform needs to run
-setup-dev: $(VENV)/.dev  ## Install training, tests and checks as well
+run-serving: $(VENV)/.serving  ## The same without jobs: no torch, no Prefect, no MLflow, a tenth of the disk
+	@exec $(BIN)/ussop up
+
+setup: $(VENV)/.train  ## Install what the platform needs to run, with its jobs
+setup-serving: $(VENV)/.serving  ## Install what inspecting needs, no more
+setup-dev: $(VENV)/.dev  ## Install tests and checks as well
 
 test: $(VENV)/.dev  ## The whole test suite
 	$(BIN)/python -m pytest
@@ -40,6 +44,10 @@ $(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e .
 	@touch $@
 
+$(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[train]'
+	@touch $(VENV)/.serving $@
+
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[train,postgres,dev]'
-	@touch $(VENV)/.serving $@
+	@touch $(VENV)/.serving $(VENV)/.train $@

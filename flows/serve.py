@@ -25,7 +25,7 @@ def main() -> None:
     else:
         arguments = ["flows.host"]
         os.nice(_NICENESS)
-    os.execve(sys.executable, [sys.executable, "-m", *arguments], environment)  # noqa: S606 - our own interpreter
+    os.execve(sys.executable, [sys.executable, "-P", "-m", *arguments], environment)  # noqa: S606 - our own interpreter
 
 
 if __name__ == "__main__":

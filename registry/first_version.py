@@ -99,6 +99,7 @@ def _main() -> int:
     parser.add_argument("--bundles-dir", type=Path, required=True)
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     while True:
         try:
             version = register_first_version(chosen.url, LocalStore(chosen.bundles_dir.resolve()))

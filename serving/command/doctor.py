@@ -18,6 +18,7 @@ from models.errors import BundleError
 from registry.errors import RegistryError
 from registry.local_store import LocalStore
 from serving.command.preparation import MIN_FREE_BYTES
+from serving.command.programs import missing_job_packages
 from serving.database import create_engine
 from serving.errors import ServingError
 from serving.schema import is_current
@@ -66,6 +67,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _database(settings)
     yield _bundle(settings)
     host = "127.0.0.1" if settings.api_host in {"0.0.0.0", "::"} else settings.api_host  # noqa: S104 - compared only
+    yield _jobs(settings)
     yield _service("API", f"http://{host}:{settings.api_port}/api/v1/health")
     yield _service("Prefect", f"http://127.0.0.1:{settings.prefect_port}/api/health")
     yield _service("MLflow", f"http://127.0.0.1:{settings.mlflow_port}/health")
@@ -76,6 +78,17 @@ def _package(name: str, *, needed: bool) -> Finding:
         return Finding(name, version(name), needed=needed, good=True)
     except PackageNotFoundError:
         return Finding(name, "not installed", needed=needed, good=False)
+
+
+def _jobs(settings: Settings) -> Finding:
+    missing = missing_job_packages()
+    if not settings.jobs_enabled:
+        says = "switched off (JOBS_ENABLED=false)"
+    elif missing:
+        says = f"not available without {' and '.join(missing)} (extra `train`)"
+    else:
+        says = "MLflow, Prefect and the host of the flows run beside the API"
+    return Finding("jobs", says, needed=False, good=settings.jobs_enabled and not missing)
 
 
 def _devices(settings: Settings) -> Finding:

@@ -17,6 +17,7 @@ from serving.command.preparation import (
     prepare_data_dir,
     prepare_database,
 )
+from serving.command.programs import missing_job_packages, programs, require_distinct_ports
 from serving.command.supervision import write_configuration
 from serving.errors import ServingError
 from serving.secrets_file import with_secret_key
@@ -48,12 +49,17 @@ def up() -> None:
     prepare_data_dir(settings)
     check_not_running(settings)
     check_port_free(settings.api_host, settings.api_port, "API_PORT")
+    with_jobs = _prepare_jobs(settings)
     with_secret_key(settings)
     prepare_database(settings)
     prepare_bundle(settings)
     _announce_admin(settings)
-    path = write_configuration(settings)
+    path = write_configuration(settings, programs(settings, with_jobs=with_jobs))
     typer.echo(f"Ussop on http://{settings.api_host}:{settings.api_port} (API documentation: /docs); Ctrl-C ends it.")
+    if with_jobs:
+        typer.echo(
+            f"MLflow on http://localhost:{settings.mlflow_port}, Prefect on http://localhost:{settings.prefect_port}."
+        )
     sys.stdout.flush()
     _append_to_stdout()
     _become("supervisor.supervisord", "-n", "-c", str(path))
@@ -96,6 +102,22 @@ def _append_to_stdout() -> None:
     """Let the supervisor and its processes share a plain file as output without writing over each other."""
     flags = fcntl.fcntl(sys.stdout.fileno(), fcntl.F_GETFL)
     fcntl.fcntl(sys.stdout.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
+
+
+def _prepare_jobs(settings: Settings) -> bool:
+    """Whether MLflow and Prefect can run beside the API; says so where they cannot."""
+    if not settings.jobs_enabled:
+        return False
+    if missing := missing_job_packages():
+        typer.echo(
+            f"Without {' and '.join(missing)} (pip install 'ussop[train]'): the model is served from its local copy, "
+            "jobs are not available."
+        )
+        return False
+    require_distinct_ports(settings)
+    check_port_free("127.0.0.1", settings.mlflow_port, "MLFLOW_PORT")
+    check_port_free("127.0.0.1", settings.prefect_port, "PREFECT_PORT")
+    return True
 
 
 def _announce_admin(settings: Settings) -> None:

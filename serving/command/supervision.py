@@ -6,10 +6,10 @@ import secrets
 import shlex
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from serving.command.preparation import control_socket
+from serving.command.programs import Program
 from serving.settings import Settings
 
 SUPERVISOR_PID = "USSOP_SUPERVISOR_PID"
@@ -18,30 +18,10 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _START_RETRIES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One process to keep alive.
-
-    Attributes:
-        name: Name in the supervisor's log.
-        arguments: Command line.
-        stop_wait_s: Seconds between SIGTERM and SIGKILL.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    stop_wait_s: int = 15
-
-
-def programs() -> tuple[Program, ...]:
-    """The processes of the platform."""
-    return (Program("api", (sys.executable, "-P", "-m", "serving.main")),)
-
-
-def write_configuration(settings: Settings) -> Path:
+def write_configuration(settings: Settings, wanted: tuple[Program, ...]) -> Path:
     """The file of the supervisor's configuration, readable by its owner alone."""
     path = settings.run_dir / "supervisord.conf"
-    text = configuration(settings, programs(), supervisor_pid=os.getpid())
+    text = configuration(settings, wanted, supervisor_pid=os.getpid())
     scratch = path.with_suffix(".new")
     scratch.unlink(missing_ok=True)
     scratch.touch(mode=0o600)
@@ -94,16 +74,18 @@ def configuration(settings: Settings, wanted: tuple[Program, ...], supervisor_pi
 
 
 def _program_lines(program: Program, supervisor_pid: int) -> list[str]:
+    variables = {SUPERVISOR_PID: str(supervisor_pid), **program.environment}
     return [
         f"[program:{program.name}]",
         f"command={_escaped(shlex.join(program.arguments))}",
-        f'environment={SUPERVISOR_PID}="{supervisor_pid}"',
-        "autorestart=true",
-        "startsecs=3",
+        "environment=" + ",".join(f'{name}="{_escaped(value)}"' for name, value in variables.items()),
+        f"priority={program.priority}",
+        f"autorestart={'true' if program.is_lasting else 'unexpected'}",
+        f"startsecs={3 if program.is_lasting else 0}",
         f"startretries={_START_RETRIES}",
         "stopsignal=TERM",
         f"stopwaitsecs={program.stop_wait_s}",
-        "stopasgroup=true",
+        f"stopasgroup={'true' if program.stop_as_group else 'false'}",
         "killasgroup=true",
         "redirect_stderr=true",
         "stdout_logfile=/dev/fd/1",

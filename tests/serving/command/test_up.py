@@ -36,6 +36,7 @@ class _Ussop:
             "DATA_DIR": str(data_dir),
             "API_PORT": str(self.port),
             "PYTHONPATH": str(_ROOT),
+            "JOBS_ENABLED": "false",
             "RATE_LIMIT_DEFAULT": "100000/minute",
         }
         self.folder = folder
