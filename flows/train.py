@@ -64,7 +64,7 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     if checkpoint is None:
         console.log("training")
         shown = replace(pictures, train=RECIPES[recipe].repeated(pictures.train))
-        weights = _train(work, shown, _with_starting_point(options, pictures, work), console)
+        weights = _train(work, shown, with_starting_point(options, pictures, work), console)
     else:
         weights = _trained(checkpoint, pictures, options)
     request = BundleRequest(
@@ -83,8 +83,13 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     console.print_json(data=bundle.manifest.metrics)
 
 
-def _with_starting_point(options: TrainingOptions, pictures: TrainingData, work: Path) -> TrainingOptions:
-    """Return the options with a checkpoint to start from, restored first where a bundle was given."""
+def with_starting_point(options: TrainingOptions, pictures: TrainingData, work: Path) -> TrainingOptions:
+    """Return the options with a checkpoint to start from, restored into `work` first where a bundle was given.
+
+    Raises:
+        BundleError: The folder is no valid bundle.
+        RestoreError: The bundle's network is not one of this trainer.
+    """
     if options.start_from is None or options.start_from.is_file():
         return options
     bundle = load_bundle(options.start_from)

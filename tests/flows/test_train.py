@@ -9,7 +9,9 @@ pytest.importorskip("ultralytics", reason="needs the train extra")
 from typer.testing import CliRunner, Result
 
 from flows.tasks.simulated_dataset import write_simulated_dataset
-from flows.train import app
+from flows.tasks.trainer import TrainingOptions
+from flows.tasks.training_data import coco_data
+from flows.train import app, with_starting_point
 from models.bundle import load_bundle
 from models.simulation import DEFECT_CLASSES, SimulatedLine
 
@@ -31,22 +33,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_bundle_follows_from_pictures_and_the_next_from_the_bundle_when_run(folder: Path, tmp_path: Path) -> None:
-    first = ("--data", folder, "--epochs", 1, "--work", tmp_path / "work", "--out", tmp_path / "first")
-    result = _run(*first)
+def test_a_bundle_follows_from_pictures_and_can_be_trained_on_when_run(folder: Path, tmp_path: Path) -> None:
+    result = _run("--data", folder, "--epochs", 1, "--work", tmp_path / "work", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    bundle = load_bundle(tmp_path / "first")
+    bundle = load_bundle(tmp_path / "out")
     assert bundle.manifest.classes == DEFECT_CLASSES
     assert bundle.manifest.input.shape_hw == (256, 320)
     dataset = bundle.manifest.provenance["dataset"]
     assert dataset["train_pictures"] + dataset["val_pictures"] + dataset["test_pictures"] == 24
     assert bundle.manifest.provenance["epochs"] == 1
 
-    again = ("--data", folder, "--epochs", 1, "--start-from", tmp_path / "first", "--version", 2)
-    result = _run(*again, "--work", tmp_path / "again", "--out", tmp_path / "second")
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "again" / "restored.pt").is_file()
-    assert load_bundle(tmp_path / "second").manifest.version == "2"
+    pictures = coco_data(folder, grouping="picture", val_share=0.2, test_share=0.2, seed=1)
+    options = with_starting_point(TrainingOptions(start_from=tmp_path / "out"), pictures, tmp_path / "again")
+    assert options.start_from == tmp_path / "again" / "restored.pt"
+    assert options.start_from.is_file()
 
 
 def test_the_command_is_refused_when_it_does_not_say_what_to_learn_from(tmp_path: Path) -> None:
