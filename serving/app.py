@@ -15,6 +15,8 @@ from serving.auth.service import AuthService
 from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
 from serving.database import Database, create_engine
+from serving.datasets.endpoints import router as datasets
+from serving.datasets.importer import ImportRunner
 from serving.docs import add_docs
 from serving.error_responses import add_error_handlers
 from serving.health.endpoints import router as health
@@ -42,7 +44,18 @@ from serving.version import VERSION
 # without holding a thread.
 _LOGINS_AT_ONCE = 2
 _REGISTRY_CALLS_AT_ONCE = 4
-ROUTERS = (health, auth, inspections, images, stations, review, model_versions, alerts, metrics_page)
+ROUTERS = (
+    health,
+    auth,
+    inspections,
+    images,
+    stations,
+    review,
+    datasets,
+    model_versions,
+    alerts,
+    metrics_page,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -63,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
             live = await LiveInspector.open(settings, database)
             try:
                 app.state.platform = platform = _compose(settings, database, live, tokens, metrics, peers)
-                async with _following(platform):
+                async with _following(platform), _importing(platform):
                     yield
             finally:
                 await live.close()
@@ -104,6 +117,7 @@ def _compose(
             store=LocalStore(settings.bundles_dir),
             registry_url=f"http://127.0.0.1:{settings.mlflow_port}",
         ),
+        imports=ImportRunner(settings, database, live.media),
         metrics=metrics,
         tokens=tokens,
         sessions=SessionChecker(database),
@@ -125,6 +139,16 @@ async def _following(platform: Platform) -> AsyncIterator[None]:
     finally:
         await follower.stop()
         platform.switch.close()
+
+
+@asynccontextmanager
+async def _importing(platform: Platform) -> AsyncIterator[None]:
+    """Accept imports of data sets within the block."""
+    await run_in_threadpool(platform.imports.recover)
+    try:
+        yield
+    finally:
+        await run_in_threadpool(platform.imports.close)
 
 
 def _add_guards(app: FastAPI, settings: Settings, tokens: TokenIssuer, metrics: Metrics, peers: Peers) -> None:

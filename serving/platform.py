@@ -13,6 +13,7 @@ from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
 from serving.clock import Clock, utc_now
 from serving.database import Database
+from serving.datasets.importer import ImportRunner
 from serving.limits.peers import Peers
 from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
@@ -29,6 +30,7 @@ class Platform:
         database: Readers and the writer.
         live: The deployed model.
         switch: Puts another version of the model to use.
+        imports: Brings data sets in.
         metrics: What `/metrics` shows.
         tokens: Makes and verifies tokens.
         sessions: Says whether the user behind a token is still welcome.
@@ -44,6 +46,7 @@ class Platform:
     database: Database
     live: LiveInspector
     switch: ModelSwitch
+    imports: ImportRunner
     metrics: Metrics
     tokens: TokenIssuer
     sessions: SessionChecker

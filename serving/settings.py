@@ -143,6 +143,12 @@ class Settings(BaseSettings):
     max_upload_mb: Annotated[int, Field(ge=1, le=1024)] = 20
     """Largest picture in MiB."""
 
+    dataset_roots: CommaSeparated = ()
+    """Folders on this machine below which data sets may be imported from, separated by commas; empty means none."""
+
+    max_import_mb: Annotated[int, Field(ge=1, le=102_400)] = 2048
+    """Largest data set in MiB that may be sent as a zip file; unpacked it may be four times as large."""
+
     upload_timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Seconds that a client may pause while sending a body."""
 
@@ -191,6 +197,11 @@ class Settings(BaseSettings):
     def run_dir(self) -> Path:
         """Folder of the supervisor's configuration and socket."""
         return self.data_dir / "run"
+
+    @property
+    def imports_dir(self) -> Path:
+        """Folder of the zip files that are being imported."""
+        return self.data_dir / "imports"
 
     @property
     def max_upload_bytes(self) -> int:

@@ -14,6 +14,7 @@ from serving.settings import Settings
 FRAMING_BYTES = 64 * 1024  # what multipart adds around the picture and its few fields
 JSON_BYTES = 1024 * 1024
 ANONYMOUS_BYTES = 64 * 1024
+IMPORT_PATH = "/api/v1/datasets/import"
 # The only routes whose body is read without a token.
 _OPEN_PATHS = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh"})
 
@@ -29,6 +30,7 @@ class BodyLimit:
         self._app = app
         self._tokens = tokens
         self._upload_bytes = settings.max_upload_bytes + FRAMING_BYTES
+        self._import_bytes = settings.max_import_mb * 1024 * 1024 + FRAMING_BYTES
         self._timeout_s = settings.upload_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +66,7 @@ class BodyLimit:
         elif claims_of(scope, self._tokens) is None:
             raise NotAuthenticated("a valid Bearer token is needed")
         elif headers.get("content-type", "").strip().lower().startswith("multipart/form-data"):
-            limit = self._upload_bytes
+            limit = self._import_bytes if scope["path"] == IMPORT_PATH else self._upload_bytes
         else:
             limit = JSON_BYTES
         announced = headers.get("content-length", "0")

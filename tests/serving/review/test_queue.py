@@ -1,6 +1,7 @@
 """The review queue over HTTP: what enters it, in which order, and what labelling does."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -27,7 +28,7 @@ def inspect(client: httpx.Client, data: bytes) -> str:
     return str(client.post("/api/v1/inspect", files={"file": ("x.png", data)}).json()["id"])
 
 
-def queued(client: httpx.Client, limit: int = 10) -> list[dict[str, object]]:
+def queued(client: httpx.Client, limit: int = 10) -> list[dict[str, Any]]:
     items = client.get(f"{API}/queue", params={"limit": limit}).json()["items"]
     assert isinstance(items, list)
     return items
@@ -43,11 +44,11 @@ def test_uncertain_part_waits_with_suggestions_when_inspected(operator: httpx.Cl
     (item,) = queued(operator)
     assert (item["inspection_id"], item["station_id"], item["state"]) == (inspection_id, "default", "pending")
     assert (item["width"], item["height"]) == (64, 64)
-    (reason,) = item["reasons"]  # type: ignore[misc]
+    (reason,) = item["reasons"]
     assert reason["strategy"] == "uncertainty"
     assert 0 < reason["score"] == item["priority"] <= 1
-    assert item["suggestions"][0]["class_name"] == "scratch"  # type: ignore[index]
-    assert len(item["suggestions"][0]["polygon"][0]) >= 3  # type: ignore[index]
+    assert item["suggestions"][0]["class_name"] == "scratch"
+    assert len(item["suggestions"][0]["polygon"][0]) >= 3
     operator.headers.pop("authorization")
     assert operator.get(str(item["image_url"])).content == PALE
 
