@@ -1,8 +1,9 @@
 """How long a bundle's network takes on each backend and precision, measured by turns."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -75,14 +76,35 @@ def time_variants(
     for backend in backends:
         for _ in range(3):
             backend.run(blob)
-    durations_ms = np.empty((iterations, len(variants)))
-    for row in range(iterations):
-        for column, backend in enumerate(backends):
-            start = time.perf_counter()
-            backend.run(blob)
-            durations_ms[row, column] = (time.perf_counter() - start) * 1e3
-        on_round(row + 1)
+    durations_ms = time_by_turns([partial(backend.run, blob) for backend in backends], iterations, on_round=on_round)
     return list(_summaries(variants, durations_ms))
+
+
+def time_by_turns(
+    calls: Sequence[Callable[[], object]],
+    iterations: int,
+    *,
+    on_round: Callable[[int], None] = lambda _: None,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> npt.NDArray[np.float64]:
+    """The durations of some calls that are made by turns, float64 (rounds, calls), milliseconds.
+
+    Args:
+        calls: What to time.
+        iterations: Rounds at most, at least 1.
+        on_round: Called with the number of rounds done.
+        goes_on: Asked after each round whether there shall be another.
+    """
+    rounds: list[list[float]] = []
+    while len(rounds) < iterations and (not rounds or goes_on()):
+        row = []
+        for call in calls:
+            start = time.perf_counter()
+            call()
+            row.append((time.perf_counter() - start) * 1e3)
+        rounds.append(row)
+        on_round(len(rounds))
+    return np.array(rounds, np.float64)
 
 
 def _summaries(

@@ -18,6 +18,7 @@ from serving.limits.peers import Peers
 from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
 from serving.model_versions.switch import ModelSwitch
+from serving.openvino.service import LoadedNetworks
 from serving.settings import Settings
 
 
@@ -30,6 +31,7 @@ class Platform:
         database: Readers and the writer.
         live: The deployed model.
         switch: Puts another version of the model to use.
+        networks: What is loaded beside the deployed model.
         imports: Brings data sets in.
         metrics: What `/metrics` shows.
         tokens: Makes and verifies tokens.
@@ -46,6 +48,7 @@ class Platform:
     database: Database
     live: LiveInspector
     switch: ModelSwitch
+    networks: LoadedNetworks
     imports: ImportRunner
     metrics: Metrics
     tokens: TokenIssuer
