@@ -33,6 +33,8 @@ from serving.metrics.registry import Metrics
 from serving.model_versions.endpoints import router as model_versions
 from serving.model_versions.follower import Follower
 from serving.model_versions.switch import ModelSwitch
+from serving.openvino.endpoints import router as openvino
+from serving.openvino.service import LoadedNetworks
 from serving.platform import Platform
 from serving.request_log import RequestLog
 from serving.review.endpoints import router as review
@@ -53,6 +55,7 @@ ROUTERS = (
     review,
     datasets,
     model_versions,
+    openvino,
     alerts,
     metrics_page,
 )
@@ -123,6 +126,7 @@ def _compose(
         sessions=SessionChecker(database),
         auth=AuthService(database, tokens, settings.access_token_minutes * 60),
         login_slots=CapacityLimiter(_LOGINS_AT_ONCE),
+        networks=LoadedNetworks(settings, live),
         registry_slots=CapacityLimiter(_REGISTRY_CALLS_AT_ONCE),
         peers=peers,
     )
@@ -139,6 +143,7 @@ async def _following(platform: Platform) -> AsyncIterator[None]:
     finally:
         await follower.stop()
         platform.switch.close()
+        platform.networks.close()
 
 
 @asynccontextmanager
