@@ -149,6 +149,15 @@ class RegistryUnavailable(ServingError):
         super().__init__(message, retry_after_s=retry_after_s)
 
 
+class JobsUnavailable(ServingError):
+    """Prefect does not answer, or nobody executes the flow that is wanted."""
+
+    code = "jobs_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int | None = 10) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
 ERROR_STATUS: dict[type[Exception], int] = {
     BadRequest: 400,
     NotAuthenticated: 401,
@@ -165,6 +174,7 @@ ERROR_STATUS: dict[type[Exception], int] = {
     CameraFault: 503,
     NotReady: 503,
     RegistryUnavailable: 503,
+    JobsUnavailable: 503,
     ServingError: 500,
     UnsupportedImageError: 415,
     BrokenImageError: 422,
