@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from serving.command.dataset import app as dataset
 from serving.command.first_admin import USERNAME, ensure_admin
 from serving.command.first_admin import reset_password as set_random_password
 from serving.command.preparation import (
@@ -29,6 +30,7 @@ admin = typer.Typer(no_args_is_help=True, help="Look after users.")
 database = typer.Typer(no_args_is_help=True, help="Look after the database.")
 app.add_typer(admin, name="admin")
 app.add_typer(database, name="db")
+app.add_typer(dataset, name="dataset")
 
 
 def run() -> None:
