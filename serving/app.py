@@ -22,6 +22,7 @@ from serving.error_responses import add_error_handlers
 from serving.health.endpoints import router as health
 from serving.images.endpoints import router as images
 from serving.inspections.endpoints import router as inspections
+from serving.jobs.prefect import PrefectJobs
 from serving.limits.body import BodyLimit
 from serving.limits.headers import SecurityHeaders
 from serving.limits.hosts import HostCheck
@@ -79,8 +80,11 @@ def create_app(settings: Settings) -> FastAPI:
             live = await LiveInspector.open(settings, database)
             try:
                 app.state.platform = platform = _compose(settings, database, live, tokens, metrics, peers)
-                async with _following(platform), _importing(platform):
-                    yield
+                try:
+                    async with _following(platform), _importing(platform):
+                        yield
+                finally:
+                    await platform.jobs.close()
             finally:
                 await live.close()
         finally:
@@ -121,6 +125,7 @@ def _compose(
             registry_url=f"http://127.0.0.1:{settings.mlflow_port}",
         ),
         imports=ImportRunner(settings, database, live.media),
+        jobs=PrefectJobs(f"http://127.0.0.1:{settings.prefect_port}"),
         metrics=metrics,
         tokens=tokens,
         sessions=SessionChecker(database),

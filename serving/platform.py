@@ -14,6 +14,7 @@ from serving.auth.tokens import TokenIssuer
 from serving.clock import Clock, utc_now
 from serving.database import Database
 from serving.datasets.importer import ImportRunner
+from serving.jobs.prefect import PrefectJobs
 from serving.limits.peers import Peers
 from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
@@ -33,6 +34,7 @@ class Platform:
         switch: Puts another version of the model to use.
         networks: What is loaded beside the deployed model.
         imports: Brings data sets in.
+        jobs: The long jobs, which Prefect owns.
         metrics: What `/metrics` shows.
         tokens: Makes and verifies tokens.
         sessions: Says whether the user behind a token is still welcome.
@@ -50,6 +52,7 @@ class Platform:
     switch: ModelSwitch
     networks: LoadedNetworks
     imports: ImportRunner
+    jobs: PrefectJobs
     metrics: Metrics
     tokens: TokenIssuer
     sessions: SessionChecker

@@ -63,6 +63,7 @@ def settings(tmp_path: Path, prepared_data_dir: Path) -> Settings:
         rate_limit_login=_MANY,
         inference_workers=2,
         mlflow_port=1,  # nobody answers there; tests that need MLflow give their own
+        prefect_port=1,
     )
 
 
