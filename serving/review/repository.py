@@ -30,8 +30,9 @@ def add_if_new(session: Session, item: ReviewItem) -> bool:
     """Whether the item was stored; False if its picture or inspection is there already. Never fails for that."""
     on_postgres = session.get_bind().dialect.name == "postgresql"
     statement = (postgresql.insert if on_postgres else sqlite.insert)(ReviewItem).values(item.model_dump())
-    result = session.connection().execute(statement.on_conflict_do_nothing())
-    return result.rowcount > 0
+    # By what comes back: psycopg's row count is no answer here (measured: never above 0).
+    stored = session.connection().execute(statement.on_conflict_do_nothing().returning(col(ReviewItem.id)))
+    return stored.first() is not None
 
 
 def next_pending(session: Session, limit: int) -> Sequence[ReviewItem]:
