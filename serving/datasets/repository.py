@@ -68,12 +68,10 @@ def pictures_of(session: Session, dataset_id: str) -> Iterator[tuple[DatasetPict
 def mark_trained(session: Session, dataset_id: str, model_version: str) -> int:
     """The number of labelled pictures of the data set, all of them marked as trained now."""
     members = select(DatasetPicture.item_id).where(DatasetPicture.dataset_id == dataset_id)
-    statement = (
-        update(ReviewItem)
-        .where(col(ReviewItem.id).in_(members), col(ReviewItem.state).in_(("labeled", "trained")))
-        .values(state="trained", trained_version=model_version)
-    )
-    return session.exec(statement).rowcount
+    chosen = (col(ReviewItem.id).in_(members), col(ReviewItem.state).in_(("labeled", "trained")))
+    count = session.exec(select(func.count()).select_from(ReviewItem).where(*chosen)).one()
+    session.exec(update(ReviewItem).where(*chosen).values(state="trained", trained_version=model_version))
+    return count
 
 
 def find_import(session: Session, import_id: str) -> DatasetImport | None:
