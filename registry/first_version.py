@@ -61,13 +61,22 @@ def _publish(url: str, bundle: Bundle) -> str:
     metrics = _headline(bundle)
     for key, value in metrics.items():
         client.log_metric(run.info.run_id, key, value)
-    provenance = bundle.manifest.provenance
-    lineage = {TAG_DATASET_DIGEST: "dataset_digest", TAG_GIT_COMMIT: "git_commit"}
-    tags = {tag: str(provenance[key]) for tag, key in lineage.items() if provenance.get(key)}
+    tags = _lineage(bundle)
     tags |= {f"{TAG_METRIC_PREFIX}{key}": f"{value:.4f}" for key, value in metrics.items()}
     publication = publish_bundle(client, bundle, run_id=run.info.run_id, tags=tags)
     client.set_terminated(run.info.run_id)
     return publication.version
+
+
+def _lineage(bundle: Bundle) -> dict[str, str]:
+    provenance = bundle.manifest.provenance
+    dataset = provenance.get("dataset")
+    described = dataset if isinstance(dataset, dict) else {}
+    found = {
+        TAG_DATASET_DIGEST: described.get("sha256") or described.get("train_sha256"),
+        TAG_GIT_COMMIT: provenance.get("git_commit"),
+    }
+    return {tag: str(value) for tag, value in found.items() if value}
 
 
 def _headline(bundle: Bundle) -> dict[str, float]:

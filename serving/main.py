@@ -6,7 +6,7 @@ import uvicorn
 from sqlalchemy.exc import DBAPIError
 
 from serving.app import create_app
-from serving.command.supervision import die_with_supervisor
+from serving.command.parent import die_with_supervisor
 from serving.database import create_engine
 from serving.errors import ConfigurationError, ServingError
 from serving.logging import configure_logging

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Final, NoReturn
 
-from serving.command.supervision import die_with_supervisor
+from serving.command.parent import die_with_supervisor
 
 # The API starts and inspects first; what runs beside it can wait for a core.
 _NICENESS: Final = 10

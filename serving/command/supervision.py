@@ -1,19 +1,15 @@
 """The configuration of supervisord, which keeps the processes of the platform alive."""
 
-import ctypes
 import os
 import secrets
 import shlex
-import signal
-import sys
 from pathlib import Path
 
+from serving.command.parent import SUPERVISOR_PID
 from serving.command.preparation import control_socket
 from serving.command.programs import Program
 from serving.settings import Settings
 
-SUPERVISOR_PID = "USSOP_SUPERVISOR_PID"
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 # A process that dies is started again after 1, 2, 3 … s, for ever: a line must come back by itself.
 _START_RETRIES = 1_000_000
 
@@ -96,18 +92,3 @@ def _program_lines(program: Program, supervisor_pid: int) -> list[str]:
 def _escaped(text: str) -> str:
     """Supervisor expands `%(name)s` in values and takes ` ;` for a comment."""
     return text.replace("%", "%%")
-
-
-def die_with_supervisor() -> None:
-    """Let the kernel kill this process when its supervisor dies, however that happens.
-
-    Does nothing in a process that no supervisor of ours started, and on systems without prctl(2).
-    """
-    expected = os.environ.get(SUPERVISOR_PID)
-    if expected is None or sys.platform != "linux":
-        return
-    # SIGKILL: with the supervisor gone nobody would follow up on a SIGTERM, and the data is safe from it.
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != int(expected):  # it died before the line above
-        sys.exit("ussop: the supervisor is gone")
