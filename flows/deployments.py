@@ -1,6 +1,13 @@
-"""The deployments that `prefect.yaml` declares, for the embedded host; `prefect deploy --all` reads the same file."""
+"""The deployments that `prefect.yaml` declares, for the embedded host; `prefect deploy --all` reads the same file.
 
+`python -m flows.deployments` makes them on the server and prints their ids and names: in a process that ends, because
+loading the flows loads what they stand on (torch, OpenVINO), and the host would keep it for ever.
+"""
+
+import asyncio
 import importlib
+import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -93,3 +100,16 @@ async def to_deployment(declared: DeclaredDeployment) -> RunnerDeployment:
 
 def _schedule(entry: dict[str, Any]) -> Schedule:
     return Cron(entry["cron"], timezone=entry.get("timezone", "UTC"), active=entry.get("active", True))
+
+
+async def make_all() -> list[tuple[str, str]]:
+    """Id and name of each declared deployment, made or brought up to date on the server."""
+    made = []
+    for declared in read_declarations():
+        deployment = await to_deployment(declared)
+        made.append((str(await deployment.aapply()), deployment.name))
+    return made
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(make_all())) + "\n")

@@ -6,8 +6,10 @@ earlier host left behind when it was killed.
 """
 
 import asyncio
+import json
 import os
 import signal
+import sys
 import time
 from typing import Any, Final
 from uuid import UUID
@@ -25,8 +27,6 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.runner import Runner
 from prefect.states import Cancelling, Crashed
 
-from flows.deployments import read_declarations, to_deployment
-
 _LIVE: Final = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _CANCEL_DEADLINE_S: Final = 40.0
 _SERVER_DEADLINE_S: Final = 120.0
@@ -43,6 +43,10 @@ class Host(Runner):
         self._stop_requested = stop
         self._own_loop = asyncio.get_running_loop()
 
+    def watch(self, deployment_id: UUID, name: str) -> None:
+        """Polls for runs of a deployment; `add_deployment` does the same but needs the flow loaded here."""
+        self._deployment_registry.register_deployment(deployment_id, name)
+
     def handle_sigterm(self, *_: Any, **__: Any) -> None:
         """Asks the host to end."""
         self._own_loop.call_soon_threadsafe(self._stop_requested.set)
@@ -55,7 +59,7 @@ async def serve_declared() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     async with get_client() as client:
         await _wait_for_server(client)
-        deployments = [await host.aadd_deployment(await to_deployment(d)) for d in read_declarations()]
+        deployments = await _make_deployments(host)
         await _put_right(client, deployments)
         serving = asyncio.create_task(host.start())
         stopping = asyncio.create_task(stop.wait())
@@ -67,6 +71,18 @@ async def serve_declared() -> None:
         await _cancel_live_runs(client, deployments)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _make_deployments(host: Host) -> list[UUID]:
+    command = [sys.executable, "-P", "-m", "flows.deployments"]
+    maker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await maker.communicate()
+    if maker.returncode != 0:
+        raise RuntimeError(f"the deployments could not be made (exit code {maker.returncode})")
+    made = [(UUID(id_text), str(name)) for id_text, name in json.loads(output.splitlines()[-1])]
+    for deployment_id, name in made:
+        host.watch(deployment_id, name)
+    return [deployment_id for deployment_id, _ in made]
 
 
 async def _wait_for_server(client: PrefectClient) -> None:
