@@ -75,10 +75,11 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         calibration=pictures.train[:: max(1, len(pictures.train) // _CALIBRATION)],
         val=pictures.val,
         test=pictures.test,
+        head=RECIPES[recipe].head,
         provenance=provenance_of(weights, options, dataset=pictures.description, repository=_REPOSITORY),
         budget=Budget(overkill=overkill, uncertain=uncertain),
     )
-    bundle = assemble_bundle(out, load_network(weights.path, work), request, on_step=console.log)
+    bundle = assemble_bundle(out, load_network(weights.path, work, RECIPES[recipe].head), request, on_step=console.log)
     console.log(f"bundle {bundle.manifest.name} {bundle.manifest.version}, digest {bundle.digest[:12]}")
     console.print_json(data=bundle.manifest.metrics)
 

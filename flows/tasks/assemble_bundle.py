@@ -17,6 +17,7 @@ from flows.tasks.evaluate import Inspected, average_precision, inspect_pictures
 from flows.tasks.export_onnx import export_onnx
 from flows.tasks.golden_pictures import add_golden_pictures
 from flows.tasks.rates import verdict_rates
+from flows.tasks.trainer import Head
 from models.backends import Precision
 from models.bundle import Bundle, seal_bundle
 from models.golden import self_test
@@ -26,6 +27,10 @@ from models.runtime import Runtime, open_runtime
 INT8_BUDGET = 0.01
 """How much box average precision (IoU 0.5) the 8-bit network may lose; beyond that it is not shipped."""
 _MASK_COEFFICIENTS = 32
+_LAYOUTS: dict[Head, OutputLayout] = {
+    "one_to_one": OutputLayout.YOLO_ONE_TO_ONE,
+    "one_to_many": OutputLayout.YOLO_ONE_TO_MANY,
+}
 _THREADS = 1  # beside a training or a line, one thread gets more done than several that wait for each other
 
 
@@ -41,6 +46,7 @@ class BundleRequest:
         calibration: Training pictures for the 8-bit conversion.
         val: Pictures for thresholds and for the choice among the 8-bit conversions.
         test: Held-out pictures for the figures in the manifest; nothing is chosen on them.
+        head: The head that the network was loaded with.
         provenance: Where the weights come from, for the manifest.
         budget: For the thresholds.
         golden_count: How many golden pictures to keep.
@@ -54,6 +60,7 @@ class BundleRequest:
     val: tuple[Picture, ...]
     test: tuple[Picture, ...]
     provenance: dict[str, Any]
+    head: Head = "one_to_one"
     budget: Budget = field(default_factory=Budget)
     golden_count: int = 7
 
@@ -118,7 +125,7 @@ def _draft(request: BundleRequest) -> Manifest:
         task="segment",
         classes=request.class_names,
         input=NetworkInput(shape_hw=request.shape_hw),
-        output=NetworkOutput(layout=OutputLayout.YOLO_ONE_TO_ONE, mask_coefficients=_MASK_COEFFICIENTS),
+        output=NetworkOutput(layout=_LAYOUTS[request.head], mask_coefficients=_MASK_COEFFICIENTS),
         thresholds=dict.fromkeys(request.class_names, undecided),
         onnx=Artefact(path="model.onnx", precision="fp32", score_tolerance=0.01),
         openvino_fp16=Artefact(path="openvino/fp16/model.xml", precision="fp16", score_tolerance=0.05),

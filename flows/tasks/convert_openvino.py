@@ -36,7 +36,7 @@ class Quantisation:
     fast_bias_correction: bool = True
 
 
-_DECODING = ("/model\\.23/[A-Z].*", r"/model\.23/one2one_cv\d\.\d/one2one_cv\d\.\d\.2/.*")
+_DECODING = ("/model\\.23/[A-Z].*", r"/model\.23/(one2one_)?cv\d\.\d/(one2one_)?cv\d\.\d\.2/.*")
 _HEAD = ("/model\\.23/.*",)
 QUANTISATIONS = (
     Quantisation("decoding in float", _DECODING),

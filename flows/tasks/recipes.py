@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.tasks.coco import Picture
-from flows.tasks.trainer import Augmentation, TrainingOptions
+from flows.tasks.trainer import Augmentation, Head, TrainingOptions
 
 RecipeName = Literal["starter", "few-pictures"]
 
@@ -19,10 +19,12 @@ class TrainingRecipe:
     Attributes:
         options: How to train.
         defective_repeats: How often a defective picture is shown for each time that a good one is.
+        head: Which head inspects.
     """
 
     options: TrainingOptions
     defective_repeats: int = 1
+    head: Head = "one_to_one"
 
     def with_overrides(
         self, *, epochs: int = 0, start_from: Path | None = None, device: str = "cpu", threads: int = 2
@@ -72,5 +74,6 @@ RECIPES: dict[RecipeName, TrainingRecipe] = {
             ),
         ),
         defective_repeats=3,
+        head="one_to_many",
     ),
 }

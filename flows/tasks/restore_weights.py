@@ -60,7 +60,7 @@ def restore_weights(network: nn.Module, onnx_path: Path, blobs: Sequence[npt.NDA
     if filled != sum(name.endswith(".weight") for name in stored):
         raise RestoreError(f"{onnx_path.name} holds weights that the network has no place for")
     _measure_norms(network, norms, blobs)
-    copy_heads(network, from_one_to_many=False)
+    copy_heads(network, from_one_to_many=not any("one2one_" in name for name in stored))
 
 
 def _stored_weights(onnx_path: Path) -> dict[str, torch.Tensor]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from flows.tasks.coco import Picture
 
@@ -96,6 +96,13 @@ class TrainingOptions:
     val_every: int = 5
     start_from: Path | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+Head = Literal["one_to_one", "one_to_many"]
+"""Which head inspects: one box per object, or several that non-maximum suppression thins out.
+
+The first costs less live; the second needs fewer pictures to learn from.
+"""
 
 
 @dataclass(frozen=True, slots=True)

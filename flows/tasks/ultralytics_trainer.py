@@ -22,6 +22,7 @@ from torch import nn
 from flows.tasks.restore_weights import copy_heads, restore_weights
 from flows.tasks.trainer import (
     EpochReport,
+    Head,
     TrainedWeights,
     TrainingOptions,
     TrainingSet,
@@ -149,10 +150,11 @@ class UltralyticsTrainer:
         }  # fmt: skip
 
 
-def load_network(checkpoint: Path, work_folder: Path) -> nn.Module:
-    """Return the network of a checkpoint, ready for export: evaluation mode, batch norms folded, one-to-one head only.
+def load_network(checkpoint: Path, work_folder: Path, head: Head = "one_to_one") -> nn.Module:
+    """Return the network of a checkpoint, ready for export: evaluation mode, batch norms folded, one head only.
 
-    Its forward pass maps (1, 3, H, W) float32 in 0..1 to (1, anchors, 4+nc+32) and prototypes (1, 32, H/4, W/4).
+    Its forward pass maps (1, 3, H, W) float32 in 0..1 to the raw output and prototypes (1, 32, H/4, W/4). The output of
+    the one-to-one head is (1, anchors, 4+nc+32) with corners, that of the other (1, 4+nc+32, anchors) with centres.
 
     Source:
         ultralytics 8.4.190, `Detect.postprocess`: the top-k inside the graph is left out, because OpenVINO 2026.4 does
@@ -162,11 +164,10 @@ def load_network(checkpoint: Path, work_folder: Path) -> nn.Module:
     # The checkpoint pickles the whole network; only files that this trainer wrote are ever given to it.
     stored = torch.load(checkpoint, map_location="cpu", weights_only=False)
     network: Any = (stored.get("ema") or stored["model"]).float().eval()
-    network.end2end = True
-    network.model[-1]._end2end = True  # noqa: SLF001 - there is no public way to choose the one-to-one head
+    network.model[-1].end2end = head == "one_to_one"
     network.fuse(verbose=False)
-    head = network.model[-1]
-    head.export, head.format, head.postprocess = True, "onnx", _unchanged
+    last = network.model[-1]
+    last.export, last.format, last.postprocess = True, "onnx", _unchanged
     return cast("nn.Module", network)
 
 

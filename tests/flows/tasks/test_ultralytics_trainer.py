@@ -18,6 +18,7 @@ from flows.tasks.restore_weights import RestoreError
 from flows.tasks.simulated_dataset import write_simulated_dataset
 from flows.tasks.trainer import (
     EpochReport,
+    Head,
     TrainedWeights,
     TrainingOptions,
     TrainingSet,
@@ -77,12 +78,13 @@ def test_training_stops_within_the_epoch_when_asked(training_set: TrainingSet, t
     assert weights.epochs == len(reports) == 2
 
 
-def test_an_export_restores_exactly_when_trained_further(trained: TrainedWeights, tmp_path: Path) -> None:
-    network = load_network(trained.path, tmp_path)
+@pytest.mark.parametrize("head", ["one_to_one", "one_to_many"])
+def test_an_export_restores_exactly_when_trained_further(trained: TrainedWeights, tmp_path: Path, head: Head) -> None:
+    network = load_network(trained.path, tmp_path, head)
     export_onnx(network, tmp_path / "model.onnx", shape_hw=(96, 96))
     blobs = [np.random.default_rng(k).random((1, 3, 96, 96), np.float32) for k in range(4)]
     checkpoint = restore_checkpoint(tmp_path / "model.onnx", DEFECT_CLASSES, blobs, tmp_path / "restored.pt")
-    restored = load_network(checkpoint, tmp_path)
+    restored = load_network(checkpoint, tmp_path, head)
     with torch.no_grad():
         pairs = zip(network(torch.from_numpy(blobs[0])), restored(torch.from_numpy(blobs[0])), strict=True)
         for expected, found in pairs:

@@ -1,0 +1,117 @@
+"""From a frozen data set and the deployed bundle to a new bundle: training, evaluation, export, conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flows.tasks.assemble_bundle import BundleRequest, assemble_bundle
+from flows.tasks.convert_openvino import pictures_to_blobs
+from flows.tasks.provenance import provenance_of
+from flows.tasks.recipes import RECIPES, RecipeName
+from flows.tasks.trainer import EpochReport, TrainingOptions, TrainingSet, shape_of_input
+from flows.tasks.training_data import TrainingData
+from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network, restore_checkpoint
+from models.bundle import Bundle
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_VAL_WHILE_TRAINING = 150
+_CALIBRATION = 300
+_PICTURES_TO_RESTORE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuning:
+    """How to fine-tune.
+
+    Attributes:
+        version: Version of the new bundle.
+        epochs: Passes over the training pictures.
+        batch_size: Pictures per step.
+        learning_rate: The largest one.
+        recipe: The rest of the options, by name.
+        input_px: Longer side of the input, a multiple of 32; 0 keeps that of the bundle to start from.
+        device: "cpu" or "cuda".
+    """
+
+    version: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    recipe: RecipeName = "few-pictures"
+    input_px: int = 0
+    device: str = "cpu"
+
+    def options(self, base: Bundle | None) -> TrainingOptions:
+        """Return the trainer's options."""
+        recipe = RECIPES[self.recipe].options
+        known_px = max(base.manifest.input.shape_hw) if base else recipe.input_px
+        # The last third sees whole pictures, whatever the number of epochs.
+        varied = replace(recipe.augmentation, mosaic_off_epochs=self.epochs // 3 if recipe.augmentation.mosaic else 0)
+        return replace(
+            recipe,
+            epochs=self.epochs,
+            batch=self.batch_size,
+            learning_rate=self.learning_rate,
+            input_px=self.input_px or known_px,
+            small_input_px=0,
+            val_every=max(1, self.epochs // 5),
+            device=self.device,
+            augmentation=varied,
+        )
+
+
+def fine_tune_bundle(
+    how: FineTuning,
+    base: Bundle | None,
+    data: TrainingData,
+    work: Path,
+    on_epoch: Callable[[EpochReport], None],
+    on_step: Callable[[str], None],
+) -> Bundle:
+    """Return the new bundle, sealed and tested on every backend.
+
+    Args:
+        how: Options.
+        base: The bundle to start from, None to start from scratch.
+        data: The pictures.
+        work: An empty folder; the bundle is in `work/bundle` afterwards.
+        on_epoch: Told after each epoch.
+        on_step: Told what is being done after the training.
+
+    Raises:
+        RestoreError: The base is not of this trainer's architecture.
+        BundleError: The new bundle failed its self-test.
+    """
+    options = how.options(base)
+    if base is not None:
+        options = replace(options, start_from=_restored(base, data, options, work))
+    shown = TrainingSet(data.class_names, RECIPES[how.recipe].repeated(data.train), data.val[:_VAL_WHILE_TRAINING])
+    # A stop arrives as an exception between two batches (Prefect's TerminationSignal), so nothing has to be asked for.
+    weights = UltralyticsTrainer(work / "training").train(shown, options, on_epoch, lambda: False)
+    request = BundleRequest(
+        name="inspector",
+        version=how.version,
+        class_names=data.class_names,
+        shape_hw=weights.shape_hw,
+        calibration=data.train[:: max(1, len(data.train) // _CALIBRATION)],
+        val=data.val,
+        test=data.test,
+        provenance=_provenance(base, provenance_of(weights, options, dataset=data.description, repository=_REPOSITORY)),
+    )
+    return assemble_bundle(work / "bundle", load_network(weights.path, work), request, on_step)
+
+
+def _provenance(base: Bundle | None, found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "base_bundle_digest": base.digest if base else None}
+
+
+def _restored(base: Bundle, data: TrainingData, options: TrainingOptions, work: Path) -> Path:
+    """Return a checkpoint with the weights of a bundle."""
+    shape_hw = shape_of_input(TrainingSet(data.class_names, data.train, ()), options)
+    seen = data.train[:: max(1, len(data.train) // _PICTURES_TO_RESTORE)]
+    blobs = tuple(pictures_to_blobs(seen, base.manifest.input.model_copy(update={"shape_hw": shape_hw})))
+    work.mkdir(parents=True, exist_ok=True)
+    return restore_checkpoint(base.path_of(base.manifest.onnx), base.manifest.classes, blobs, work / "restored.pt")

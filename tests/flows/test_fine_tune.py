@@ -1,0 +1,103 @@
+"""Fine-tuning on real servers: a candidate with its lineage, and a stop that ends everything within seconds."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytest.importorskip("ultralytics", reason="needs the train extra")
+
+from mlflow import MlflowClient
+
+from flows.promote import promote
+from flows.tasks.simulated_dataset import write_simulated_dataset
+from models.bundle import load_bundle
+from models.simulation import SimulatedLine
+from registry.publish import publish_bundle
+from registry.rest import MlflowRest
+from registry.version import CANDIDATE, DEPLOYED, MODEL_NAME
+from tests.prefect_platform import PrefectPlatform, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.training]
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+STARTER = Path(__file__).resolve().parents[2] / "models" / "starter"
+SMALL = {"recipe": "starter", "input_px": 64, "batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A COCO folder of 24 labelled parts."""
+    folder = tmp_path_factory.mktemp("coco")
+    write_simulated_dataset(folder, line=SimulatedLine(12, 0.6), count=24)
+    return folder
+
+
+@pytest.fixture
+def base_version(platform: PrefectPlatform) -> str:
+    """The starter, registered and deployed."""
+    client = MlflowClient(platform.mlflow_url, platform.mlflow_url)
+    run_id = client.create_run("0").info.run_id
+    version = publish_bundle(client, load_bundle(STARTER), run_id=run_id, tags={}).version
+    with MlflowRest(platform.mlflow_url) as rest:
+        rest.set_alias(MODEL_NAME, DEPLOYED, version)
+    return version
+
+
+def test_candidate_with_lineage_and_metrics_follows_when_run(
+    platform: PrefectPlatform, base_version: str, folder: Path
+) -> None:
+    run_id = platform.run("fine-tune", dataset=str(folder), epochs=2, model_name="v1.1-test", **SMALL)
+    state = platform.wait_for(run_id, *ENDED)
+    assert state[0] == "COMPLETED", state
+    with MlflowRest(platform.mlflow_url) as rest:
+        version = rest.version_of_alias(MODEL_NAME, CANDIDATE)
+        assert rest.version_of_alias(MODEL_NAME, DEPLOYED).version == base_version
+    tags = version.tags
+    assert tags["ussop.base_version"] == base_version
+    assert tags["ussop.bundle_version"] == "v1.1-test"
+    assert float(tags["ussop.metric.escape_rate"]) >= 0.0
+    client = MlflowClient(platform.mlflow_url, platform.mlflow_url)
+    run = client.get_run(str(version.run_id))
+    assert run.info.status == "FINISHED"
+    assert run.data.params["epochs"] == "2"
+    assert [m.step for m in client.get_metric_history(run.info.run_id, "metrics/mAP50_B_")] == [1, 2]
+    assert run.inputs is not None
+    assert tags["ussop.dataset_digest"].startswith(run.inputs.dataset_inputs[0].dataset.digest)
+    wanted = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
+    artifacts = httpx.post(f"{platform.api}/artifacts/filter", json=wanted, trust_env=False).json()
+    assert {a["type"]: a["data"] for a in artifacts}["progress"] == 100.0
+
+    gate = platform.run(promote.name, test_set=tags["ussop.test_set"])
+    assert platform.wait_for(gate, *ENDED)[0] == "COMPLETED"
+
+
+def test_run_ends_within_seconds_and_says_killed_when_cancelled(
+    platform: PrefectPlatform, base_version: str, folder: Path
+) -> None:
+    run_id = platform.run("fine-tune", dataset=str(folder), epochs=5000, model_name="v-stopped", **SMALL)
+    client = MlflowClient(platform.mlflow_url, platform.mlflow_url)
+
+    def training() -> str | None:
+        experiment = client.get_experiment_by_name(MODEL_NAME)
+        runs = client.search_runs([experiment.experiment_id], "attributes.run_name = 'v-stopped'") if experiment else []
+        return str(runs[0].info.run_id) if runs and runs[0].data.metrics else None
+
+    mlflow_run = wait_until(training, "the first epoch is logged")
+    began_s = time.monotonic()
+    cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+    httpx.post(f"{platform.api}/flow_runs/{run_id}/set_state", json=cancelling, trust_env=False).raise_for_status()
+    assert platform.wait_for(run_id, *ENDED)[0] == "CANCELLED"
+    assert time.monotonic() - began_s < 20.0
+    assert client.get_run(mlflow_run).info.status == "KILLED"
+    assert not (platform.folder / "training" / "work").exists()
+
+
+def test_run_fails_with_the_reason_when_there_are_too_few_pictures(
+    platform: PrefectPlatform, base_version: str, tmp_path: Path
+) -> None:
+    write_simulated_dataset(tmp_path, line=SimulatedLine(13, 1.0), count=2)
+    run_id = platform.run("fine-tune", dataset=str(tmp_path), epochs=1, **SMALL)
+    kind, message = platform.wait_for(run_id, *ENDED)
+    assert kind == "FAILED"
+    assert "too few" in message
