@@ -1,12 +1,16 @@
 """What the flows need to know of the platform; the same names as serving reads, from the environment or `.env`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _split(value: Any) -> Any:
+    return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
 
 
 class FlowSettings(BaseSettings):
@@ -15,8 +19,30 @@ class FlowSettings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     data_dir: Path = Path("var")
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8080
     prefect_port: Port = 4200
     mlflow_port: Port = 5000
+    max_upload_mb: Annotated[int, Field(ge=1, le=1024)] = 20
+    batch_roots: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+
+    @property
+    def api_url(self) -> str:
+        """Address of the API, as this machine reaches it."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared only
+        host = everywhere.get(self.api_host, f"[{self.api_host}]" if ":" in self.api_host else self.api_host)
+        return f"http://{host}:{self.api_port}"
+
+    @property
+    def service_account_file(self) -> Path:
+        """File with name and password of the account under which flows call the API."""
+        return self.data_dir.absolute() / "service-account.json"
+
+    @property
+    def batch_dirs(self) -> tuple[Path, ...]:
+        """Folders below which a batch may read pictures; at least one."""
+        inbox = self.data_dir.absolute() / "inbox"
+        return tuple(Path(root).expanduser().absolute() for root in self.batch_roots) or (inbox,)
 
     @property
     def prefect_url(self) -> str:

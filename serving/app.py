@@ -14,6 +14,7 @@ from serving.auth.endpoints import router as auth
 from serving.auth.service import AuthService
 from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
+from serving.batch.endpoints import router as batch
 from serving.database import Database, create_engine
 from serving.datasets.endpoints import router as datasets
 from serving.datasets.importer import ImportRunner
@@ -55,6 +56,7 @@ ROUTERS = (
     stations,
     review,
     datasets,
+    batch,
     model_versions,
     openvino,
     alerts,

@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     dataset_roots: CommaSeparated = ()
     """Folders on this machine below which data sets may be imported from, separated by commas; empty means none."""
 
+    batch_roots: CommaSeparated = ()
+    """Folders whose pictures batch jobs may read, separated by commas; empty means `inbox` in `DATA_DIR`."""
+
     max_import_mb: Annotated[int, Field(ge=1, le=102_400)] = 2048
     """Largest data set in MiB that may be sent as a zip file; unpacked it may be four times as large."""
 
@@ -197,6 +200,16 @@ class Settings(BaseSettings):
     def run_dir(self) -> Path:
         """Folder of the supervisor's configuration and socket."""
         return self.data_dir / "run"
+
+    @property
+    def batch_dirs(self) -> tuple[Path, ...]:
+        """Folders below which batch jobs may read pictures; at least one."""
+        return tuple(Path(root).expanduser().absolute() for root in self.batch_roots) or (self.data_dir / "inbox",)
+
+    @property
+    def service_account_file(self) -> Path:
+        """File with name and password of the account of the platform's own processes."""
+        return self.data_dir / "service-account.json"
 
     @property
     def imports_dir(self) -> Path:

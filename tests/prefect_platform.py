@@ -36,6 +36,7 @@ class PrefectPlatform:
     folder: Path
     mlflow_url: str
     prefect_port: int
+    api_port: int = field(default_factory=free_port)
     _processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
@@ -47,7 +48,7 @@ class PrefectPlatform:
     def environment(self) -> dict[str, str]:
         """Settings of the platform, as environment variables."""
         mlflow_port = self.mlflow_url.rpartition(":")[2]
-        ports = {"PREFECT_PORT": str(self.prefect_port), "MLFLOW_PORT": mlflow_port}
+        ports = {"PREFECT_PORT": str(self.prefect_port), "MLFLOW_PORT": mlflow_port, "API_PORT": str(self.api_port)}
         return {**os.environ, "DATA_DIR": str(self.folder), **ports, "PREFECT_LOGGING_LEVEL": "WARNING"}
 
     def start(self, what: str) -> "subprocess.Popen[bytes]":

@@ -19,6 +19,7 @@ from serving.command.preparation import (
     prepare_database,
 )
 from serving.command.programs import missing_job_packages, programs, require_distinct_ports
+from serving.command.service_account import ensure_service_account
 from serving.command.supervision import write_configuration
 from serving.errors import ServingError
 from serving.secrets_file import with_secret_key
@@ -52,10 +53,12 @@ def up() -> None:
     check_not_running(settings)
     check_port_free(settings.api_host, settings.api_port, "API_PORT")
     with_jobs = _prepare_jobs(settings)
-    with_secret_key(settings)
+    settings = with_secret_key(settings)
     prepare_database(settings)
     prepare_bundle(settings)
     _announce_admin(settings)
+    if with_jobs:
+        ensure_service_account(settings)
     path = write_configuration(settings, programs(settings, with_jobs=with_jobs))
     typer.echo(f"Ussop on http://{settings.api_host}:{settings.api_port} (API documentation: /docs); Ctrl-C ends it.")
     if with_jobs:

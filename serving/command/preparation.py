@@ -37,7 +37,9 @@ def prepare_data_dir(settings: Settings, min_free_bytes: int = MIN_FREE_BYTES) -
     """
     folder = settings.data_dir
     try:
-        for path in (folder, settings.run_dir, settings.media_dir, settings.bundles_dir, settings.models_dir):
+        inbox = settings.data_dir / "inbox"
+        own = (settings.run_dir, settings.media_dir, settings.bundles_dir, settings.models_dir, inbox)
+        for path in (folder, *own):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / f".probe-{os.getpid()}"
         probe.write_bytes(b"")

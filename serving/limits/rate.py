@@ -18,6 +18,7 @@ from serving.limits.callers import claims_of
 from serving.limits.peers import Peers
 from serving.limits.window import MovingWindow
 from serving.settings import Settings
+from serving.users.service_account import SERVICE_USER_ID
 
 _LOGIN_PATH = "/api/v1/auth/login"
 
@@ -38,7 +39,11 @@ class RateLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        item, key = self._limit_for(scope)
+        limit = self._limit_for(scope)
+        if limit is None:
+            await self._app(scope, receive, send)
+            return
+        item, key = limit
         allowed, remaining, reset_s = self._window.hit(item, key)
         wait_s = max(1, math.ceil(reset_s))
         rate_headers = {
@@ -59,10 +64,13 @@ class RateLimit:
 
         await self._app(scope, receive, send_with_headers)
 
-    def _limit_for(self, scope: Scope) -> tuple[RateLimitItem, str]:
+    def _limit_for(self, scope: Scope) -> tuple[RateLimitItem, str] | None:
+        """The limit and whose it is, None for the platform's own account."""
         if scope["path"] == _LOGIN_PATH:
             return self._login, f"login:{self._peers.bucket(scope)}"
         claims = claims_of(scope, self._tokens)
+        if claims is not None and claims.user_id == SERVICE_USER_ID:
+            return None
         return self._default, f"user:{claims.user_id}" if claims else f"peer:{self._peers.bucket(scope)}"
 
 

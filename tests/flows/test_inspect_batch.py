@@ -39,6 +39,10 @@ class _Api:
         self._client = httpx.Client(base_url=f"{base_url}/api/v1", timeout=20.0, trust_env=False)
         wait_until(self._log_in, "the API answers")
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self._client.close()
+
     def _log_in(self) -> bool:
         try:
             answer = self._client.post("/auth/login", json={"username": "admin", "password": _PASSWORD})
@@ -98,7 +102,9 @@ def api(platform: PrefectPlatform, tiny_bundle: Bundle) -> Iterator[_Api]:
         command = [sys.executable, "-m", "serving.main"]
         process = subprocess.Popen(command, cwd=ROOT, env=platform.environment | limits, stdout=log, stderr=log)
     try:
-        yield _Api(f"http://127.0.0.1:{platform.api_port}")
+        api = _Api(f"http://127.0.0.1:{platform.api_port}")
+        yield api
+        api.close()
     finally:
         process.terminate()
         process.wait(30)

@@ -8,6 +8,7 @@ from serving.auth.principal import ROLES, Principal
 from tests.serving.conftest import bearer, log_in
 
 _EVERYBODY = "everybody"
+_THE_PLATFORM = "the platform"  # its own account alone, see tests/serving/batch
 # The lowest role that may call each route; a new route is added here on purpose, not by accident.
 _LOWEST_ROLE = {
     ("GET", "/api/v1/health"): _EVERYBODY,
@@ -25,6 +26,12 @@ _LOWEST_ROLE = {
     ("PUT", "/api/v1/stations/{station_id}"): "engineer",
     ("GET", "/api/v1/alerts"): "viewer",
     ("POST", "/api/v1/alerts/{alert_id}/acknowledge"): "operator",
+    ("GET", "/api/v1/batch/jobs"): "viewer",
+    ("POST", "/api/v1/batch/jobs"): "operator",
+    ("GET", "/api/v1/batch/jobs/{job_id}"): "viewer",
+    ("POST", "/api/v1/batch/jobs/{job_id}/start"): "operator",
+    ("POST", "/api/v1/batch/jobs/{job_id}/cancel"): "operator",
+    ("PUT", "/api/v1/batch/jobs/{job_id}/report"): _THE_PLATFORM,
     ("GET", "/metrics"): _EVERYBODY,  # from this machine, see tests/serving/test_metrics.py
 }
 
@@ -47,7 +54,8 @@ def test_routes_open_from_the_lowest_role_up_when_called(client: httpx.Client, r
             continue
         headers = bearer(token) if token else {}
         status = client.request(method, path.replace("{", "").replace("}", ""), headers=headers).status_code
-        allowed = lowest == _EVERYBODY or (role is not None and ROLES.index(role) >= ROLES.index(lowest))
+        reached = role is not None and lowest in ROLES and ROLES.index(role) >= ROLES.index(lowest)
+        allowed = lowest == _EVERYBODY or reached
         refusal = 401 if role is None else 403
         assert (status != refusal) == allowed, (role, method, path, status)
         assert status < 500, (role, method, path, status)

@@ -1,0 +1,1 @@
+"""Batch jobs: the pictures of a folder, inspected by a flow."""

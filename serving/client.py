@@ -1,0 +1,152 @@
+"""A small client of the API, for the platform's own processes: typed, synchronous, safe to use from several threads."""
+
+import json
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self
+
+import httpx
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from serving.batch.schemas import BatchReport
+from serving.inspections.schemas import InspectionOut
+
+_TIMEOUT_S: Final = 30.0
+_LONGEST_DETAIL: Final = 300
+
+
+class ClientError(Exception):
+    """The API did not do what was asked.
+
+    Attributes:
+        status: HTTP status, None where there was no answer.
+        code: The API's stable word for the error.
+        retry_after_s: Seconds after which it wants to be asked again, None if it did not say.
+    """
+
+    code: ClassVar[str] = "client_error"
+
+    def __init__(self, detail: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may well succeed later."""
+        return self.status in {None, 408, 429, 502, 503, 504}
+
+
+class ServiceAccount(BaseModel):
+    """Name and password of an account."""
+
+    username: str
+    password: SecretStr
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The account of a file that `ussop up` wrote.
+
+        Raises:
+            ClientError: There is no such file, or it is damaged.
+        """
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, ValidationError) as error:
+            raise ClientError(f"the service account cannot be read ({type(error).__name__}): {path.name}") from error
+
+
+class UssopClient:
+    """A connection to the API under one account; logs in when it must, and again when the token has expired."""
+
+    def __init__(self, base_url: str, account: ServiceAccount, *, timeout_s: float = _TIMEOUT_S) -> None:
+        """Takes the API's address; nothing is sent before the first call."""
+        self._client = httpx.Client(base_url=f"{base_url.rstrip('/')}/api/v1", timeout=timeout_s, trust_env=False)
+        self._account = account
+        self._token = ""
+        self._logging_in = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """The connection itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the connection."""
+        self._client.close()
+
+    def inspect(
+        self,
+        picture: bytes,
+        *,
+        station_id: str = "default",
+        part_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> InspectionOut:
+        """The stored verdict on a picture.
+
+        Args:
+            picture: The file's bytes, as they are.
+            station_id: Whose recipe decides.
+            part_id: What the part is called.
+            idempotency_key: The same key gives the same inspection again.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        form = {"station_id": station_id, **({"part_id": part_id} if part_id else {})}
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        files = {"file": ("picture", picture, "application/octet-stream")}
+        answer = self._send("POST", "/inspect", data=form, files=files, headers=headers)
+        try:
+            return InspectionOut.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ClientError("the answer is no inspection", status=answer.status_code) from error
+
+    def report_batch(self, job_id: str, report: BatchReport) -> None:
+        """Tells how far a batch job is.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        self._send("PUT", f"/batch/jobs/{job_id}/report", json=report.model_dump(mode="json"))
+
+    def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **content: Any) -> httpx.Response:
+        token = self._token or self._log_in("")
+        answer = self._request(method, path, headers={**(headers or {}), **_bearer(token)}, **content)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            headers = {**(headers or {}), **_bearer(self._log_in(token))}
+            answer = self._request(method, path, headers=headers, **content)
+        return _checked(answer)
+
+    def _log_in(self, stale_token: str) -> str:
+        """A token other than the stale one; of several threads that ask, one logs in."""
+        with self._logging_in:
+            if self._token == stale_token:
+                body = {"username": self._account.username, "password": self._account.password.get_secret_value()}
+                answer = _checked(self._request("POST", "/auth/login", json=body))
+                self._token = str(answer.json()["access_token"])
+            return self._token
+
+    def _request(self, method: str, path: str, **content: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **content)
+        except httpx.HTTPError as error:
+            raise ClientError(f"the API does not answer: {type(error).__name__}") from error
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
+    if answer.is_success:
+        return answer
+    try:
+        detail = str(answer.json()["detail"])[:_LONGEST_DETAIL]
+    except (ValueError, KeyError, TypeError):
+        detail = f"the API answered {answer.status_code}"
+    wait = answer.headers.get("Retry-After", "")
+    raise ClientError(detail, status=answer.status_code, retry_after_s=float(wait) if wait.isdigit() else None)

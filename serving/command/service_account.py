@@ -1,0 +1,64 @@
+"""Gives the platform's own processes their way in: a user in the database, and its password in a private file."""
+
+import base64
+import json
+from pathlib import Path
+
+from serving.auth.passwords import verify_password
+from serving.database import Database, create_engine
+from serving.errors import ConfigurationError
+from serving.secrets_file import derived_key, write_new
+from serving.settings import Settings
+from serving.users import repository
+from serving.users import service as users
+from serving.users.service_account import SERVICE_ROLES, SERVICE_USER_ID, SERVICE_USERNAME
+
+
+def ensure_service_account(settings: Settings) -> Path:
+    """The file that holds name and password of the service account; the user is as the file says.
+
+    The password follows from the signing key: machines that share the key and the database agree on it, and a new key
+    makes a new password.
+
+    Args:
+        settings: With a signing key (`with_secret_key`).
+
+    Raises:
+        ConfigurationError: The file cannot be written, or a person has the account's name.
+    """
+    password = base64.urlsafe_b64encode(derived_key(settings, "service-account")).decode()
+    _ensure_user(settings, password)
+    return _write(settings.service_account_file, {"username": SERVICE_USERNAME, "password": password})
+
+
+def _ensure_user(settings: Settings, password: str) -> None:
+    database = Database(create_engine(settings.database_url), queue_size=1)
+    try:
+        with database.read() as session:
+            known = repository.find_by_username(session, SERVICE_USERNAME)
+        if known is None:
+            user = users.new_user(SERVICE_USERNAME, password, SERVICE_ROLES)
+            user.id = SERVICE_USER_ID
+            database.write(lambda session: repository.add(session, user)).result()
+        elif known.id != SERVICE_USER_ID:
+            raise ConfigurationError(f"the user name {SERVICE_USERNAME!r} belongs to the platform; rename that user")
+        elif not (known.is_active and verify_password(password, known.password_hash)):
+            password_hash = users.checked_hash(password)
+            database.write(lambda session: users.set_password(session, SERVICE_USERNAME, password_hash)).result()
+    finally:
+        database.close()
+
+
+def _write(path: Path, content: dict[str, str]) -> Path:
+    text = json.dumps(content)
+    scratch = path.with_suffix(".new")
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8").strip() == text:
+            path.chmod(0o600)
+            return path
+        scratch.unlink(missing_ok=True)
+        write_new(scratch, text)
+        scratch.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
+    return path
