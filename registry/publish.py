@@ -1,4 +1,4 @@
-"""A bundle into MLflow as a new version. The writing half: the only file that imports mlflow at all.
+"""A bundle into MLflow as a new version. The writing half, with `registry.runs`: only these two import its client.
 
 A version is a LoggedModel with the bundle beside a hand-made `MLmodel`: any file fits in, the signature shows in the
 UI, the run's metrics hang on it, and it loads as a pyfunc (`registry/pyfunc.py`).

@@ -3,7 +3,7 @@
 Every call ends within the timeout: MLflow's own client waits four minutes for a server that is down.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from registry.errors import RegistryError, RegistryUnavailableError, UnknownVersionError
-from registry.version import ModelVersion
+from registry.version import ModelVersion, TrackedMetrics
 
 _API: Final = "/api/2.0/mlflow"
 _ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
@@ -112,6 +112,24 @@ class MlflowRest:
         """
         self._send("POST", "model-versions/set-tag", {"name": name, "version": version, "key": key, "value": value})
 
+    def find_run(self, experiment: str, tag: str, value: str) -> TrackedMetrics | None:
+        """The newest run of an experiment with that tag, None if there is none.
+
+        Raises:
+            RegistryUnavailableError: The server does not answer.
+        """
+        try:
+            found = self._get("experiments/get-by-name", experiment_name=experiment)["experiment"]
+        except UnknownVersionError:
+            return None
+        body = {
+            "experiment_ids": [found["experiment_id"]],
+            "filter": f"tags.`{tag}` = '{_quoted(value)}'",
+            "max_results": 1,
+        }
+        runs = self._send("POST", "runs/search", body).get("runs", [])
+        return TrackedMetrics.from_json(runs[0]) if runs else None
+
     def download(self, version: ModelVersion, folder: str, target: Path) -> None:
         """Copies one folder of a version's artifacts into `target`, which must exist.
 
@@ -170,9 +188,9 @@ class MlflowRest:
         with _translated():
             return _checked(self._client.get(f"{_API}/{path}", params=query))
 
-    def _send(self, method: str, path: str, body: dict[str, str]) -> None:
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         with _translated():
-            _checked(self._client.request(method, f"{_API}/{path}", json=body))
+            return _checked(self._client.request(method, f"{_API}/{path}", json=body))
 
 
 class _Budget:

@@ -99,9 +99,11 @@ def fine_tune_bundle(
         calibration=data.train[:: max(1, len(data.train) // _CALIBRATION)],
         val=data.val,
         test=data.test,
+        head=RECIPES[how.recipe].head,
         provenance=_provenance(base, provenance_of(weights, options, dataset=data.description, repository=_REPOSITORY)),
     )
-    return assemble_bundle(work / "bundle", load_network(weights.path, work), request, on_step)
+    network = load_network(weights.path, work, RECIPES[how.recipe].head)
+    return assemble_bundle(work / "bundle", network, request, on_step)
 
 
 def _provenance(base: Bundle | None, found: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.tasks.coco import Dataset, Picture, read_coco, write_annotations
-from flows.tasks.split import magnetic_tile_groups, own_group, split_by_group
+from flows.tasks.split import magnetic_tile_groups, split_by_group
 from flows.tasks.training_data import Grouping, TrainingData
 
 Part = Literal["train", "val", "test"]
@@ -59,17 +59,22 @@ def freeze_dataset(source: Path, root: Path, *, grouping: Grouping, first_classe
         ValueError: There is nothing to train on, or nothing to choose or to measure by.
     """
     given = read_coco(source)
-    hashes = {p.path.name: hashlib.sha256(p.path.read_bytes()).hexdigest() for p in given.pictures}
-    digest = _digest(given, hashes)
-    class_names = (*first_classes, *(name for name in given.class_names if name not in first_classes))
-    parts = _deal(given.pictures, hashes, root / "parts.json", grouping)
+    digest = _digest(given, _hashes(given))
     folder = root / digest
+    if folder.is_dir():  # the same pictures, maybe under other names
+        given = read_coco(folder)
+    hashes = _hashes(given)
+    class_names = (*first_classes, *(name for name in given.class_names if name not in first_classes))
+    ledger = root / "parts.json"
+    known: dict[str, Part] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.is_file() else {}
+    parts = _deal(given.pictures, hashes, known, grouping)
+    if empty := sorted({"train", "val", "test"} - set(parts.values())):
+        raise ValueError(f"{len(parts)} pictures are too few: none is left for {', '.join(empty)}")
+    _write_ledger(ledger, known | {hashes[name]: part for name, part in parts.items()})
     if not folder.is_dir():
         _copy(given, class_names, parts, folder)
     moved = [replace(p, path=folder / "images" / p.path.name) for p in given.pictures]
     sets = {part: tuple(p for p in moved if parts[p.path.name] == part) for part in ("train", "val", "test")}
-    if empty := [part for part, pictures in sets.items() if not pictures]:
-        raise ValueError(f"{len(moved)} pictures are too few: none is left for {', '.join(empty)}")
     counts = {f"{part}_pictures": len(pictures) for part, pictures in sets.items()}
     description = {"kind": "labelled", "digest": digest, "grouping": grouping, "split_seed": _SEED, **counts}
     return FrozenDataset(
@@ -77,17 +82,22 @@ def freeze_dataset(source: Path, root: Path, *, grouping: Grouping, first_classe
     )
 
 
+def _hashes(dataset: Dataset) -> dict[str, str]:
+    return {p.path.name: hashlib.sha256(p.path.read_bytes()).hexdigest() for p in dataset.pictures}
+
+
 def _digest(dataset: Dataset, hashes: dict[str, str]) -> str:
     lines = sorted(f"{hashes[p.path.name]} {p.annotations!r}" for p in dataset.pictures)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _deal(pictures: tuple[Picture, ...], hashes: dict[str, str], ledger: Path, grouping: Grouping) -> dict[str, Part]:
-    """Return the set of each picture by name: as the ledger says, else as its group, else dealt now and noted."""
-    known: dict[str, Part] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.is_file() else {}
+def _deal(
+    pictures: tuple[Picture, ...], hashes: dict[str, str], known: dict[str, Part], grouping: Grouping
+) -> dict[str, Part]:
+    """Return the set of each picture by name: as the ledger says, else as its group, else dealt now."""
     tiles = magnetic_tile_groups(pictures) if grouping == "magnetic-tile" else {}
     # Two files of one picture are one part, too.
-    group_of = {p.path.name: tiles.get(p.path.name) or hashes[p.path.name] or own_group(p) for p in pictures}
+    group_of = {p.path.name: tiles.get(p.path.name) or hashes[p.path.name] for p in pictures}
     members: dict[str, list[str]] = defaultdict(list)
     for name, group in group_of.items():
         members[group].append(name)
@@ -107,7 +117,6 @@ def _deal(pictures: tuple[Picture, ...], hashes: dict[str, str], ledger: Path, g
         )
         for part, dealt in (("train", split.train), ("val", split.val), ("test", split.test)):
             parts |= {p.path.name: part for p in dealt}  # type: ignore[misc]
-    _write_ledger(ledger, known | {hashes[name]: part for name, part in parts.items()})
     return parts
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("ultralytics", reason="needs the train extra")
 
 from mlflow import MlflowClient
 
-from flows.promote import promote
+from flows.tasks.coco import read_coco
 from flows.tasks.simulated_dataset import write_simulated_dataset
 from models.bundle import load_bundle
 from models.simulation import SimulatedLine
@@ -48,8 +48,8 @@ def test_candidate_with_lineage_and_metrics_follows_when_run(
     platform: PrefectPlatform, base_version: str, folder: Path
 ) -> None:
     run_id = platform.run("fine-tune", dataset=str(folder), epochs=2, model_name="v1.1-test", **SMALL)
-    state = platform.wait_for(run_id, *ENDED)
-    assert state[0] == "COMPLETED", state
+    wait_until(lambda: platform.state_of(run_id)[0] in ENDED, "the run ends", deadline_s=600.0)  # minutes on two cores
+    assert platform.state_of(run_id)[0] == "COMPLETED", platform.state_of(run_id)
     with MlflowRest(platform.mlflow_url) as rest:
         version = rest.version_of_alias(MODEL_NAME, CANDIDATE)
         assert rest.version_of_alias(MODEL_NAME, DEPLOYED).version == base_version
@@ -62,14 +62,13 @@ def test_candidate_with_lineage_and_metrics_follows_when_run(
     assert run.info.status == "FINISHED"
     assert run.data.params["epochs"] == "2"
     assert [m.step for m in client.get_metric_history(run.info.run_id, "metrics/mAP50_B_")] == [1, 2]
+    assert run.data.tags["ussop.flow_run_id"] == run_id
     assert run.inputs is not None
     assert tags["ussop.dataset_digest"].startswith(run.inputs.dataset_inputs[0].dataset.digest)
     wanted = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
     artifacts = httpx.post(f"{platform.api}/artifacts/filter", json=wanted, trust_env=False).json()
     assert {a["type"]: a["data"] for a in artifacts}["progress"] == 100.0
-
-    gate = platform.run(promote.name, test_set=tags["ussop.test_set"])
-    assert platform.wait_for(gate, *ENDED)[0] == "COMPLETED"
+    assert len(read_coco(Path(tags["ussop.test_set"])).pictures) >= 4  # what the gate takes
 
 
 def test_run_ends_within_seconds_and_says_killed_when_cancelled(
