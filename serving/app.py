@@ -42,6 +42,7 @@ from serving.request_log import RequestLog
 from serving.review.endpoints import router as review
 from serving.settings import Settings
 from serving.stations.endpoints import router as stations
+from serving.training.endpoints import router as training
 from serving.version import VERSION
 
 # Each password check takes 64 MiB and a core: two at a time leave the line its takt, the others wait in line
@@ -57,6 +58,7 @@ ROUTERS = (
     review,
     datasets,
     batch,
+    training,
     model_versions,
     openvino,
     alerts,

@@ -144,6 +144,16 @@ class PrefectJobs:
                 found[run.id] = run
         return found
 
+    async def latest_run(self, flow_name: str) -> FlowRun | None:
+        """The run of a flow that was created last, None if there is none.
+
+        Raises:
+            JobsUnavailable: The server does not answer.
+        """
+        body = {"flows": {"name": {"any_": [flow_name]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        found = await self._send("POST", "/flow_runs/filter", body) or []
+        return FlowRun.from_json(found[0]) if found else None
+
     async def cancel_run(self, run_id: str) -> None:
         """Asks a run to end; fine if it has ended, or is not known.
 

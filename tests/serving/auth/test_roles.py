@@ -32,6 +32,9 @@ _LOWEST_ROLE = {
     ("POST", "/api/v1/batch/jobs/{job_id}/start"): "operator",
     ("POST", "/api/v1/batch/jobs/{job_id}/cancel"): "operator",
     ("PUT", "/api/v1/batch/jobs/{job_id}/report"): _THE_PLATFORM,
+    ("POST", "/api/v1/training/start"): "engineer",
+    ("GET", "/api/v1/training/status"): "viewer",
+    ("POST", "/api/v1/training/stop"): "engineer",
     ("GET", "/metrics"): _EVERYBODY,  # from this machine, see tests/serving/test_metrics.py
 }
 

@@ -1,0 +1,1 @@
+"""Training: labelled pictures into a candidate, by a flow that Prefect owns."""
