@@ -21,6 +21,15 @@ Operator = Annotated[Principal, Depends(require("operator"))]
 JobId = Annotated[str, Path(max_length=36)]
 
 
+async def _own_account(user: CurrentUser) -> Principal:
+    if user.id != SERVICE_USER_ID:
+        raise Forbidden("only the platform's own account reports on jobs")
+    return user
+
+
+Platforms = Annotated[Principal, Depends(_own_account)]
+
+
 @router.get("")
 async def list_jobs(
     platform: PlatformDep,
@@ -69,10 +78,8 @@ async def cancel_job(platform: PlatformDep, user: Operator, job_id: JobId) -> Ba
 
 
 @router.put("/{job_id}/report", status_code=204)
-async def report(platform: PlatformDep, user: Operator, job_id: JobId, told: BatchReport) -> None:
+async def report(platform: PlatformDep, _user: Platforms, job_id: JobId, told: BatchReport) -> None:
     """Takes what the flow of a job says of its progress; of the platform's own account only."""
-    if user.id != SERVICE_USER_ID:
-        raise Forbidden("only the platform's own account reports on jobs")
     written = platform.database.write(lambda session: service.note_report(session, job_id, told))
     await asyncio.wrap_future(written)
 

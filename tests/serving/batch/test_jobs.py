@@ -141,5 +141,5 @@ def test_counts_stay_apart_when_somebody_else_uses_the_key(
 
 def test_report_is_refused_when_a_person_sends_it(client: httpx.Client, admin_token: str, inbox: Path) -> None:
     job = _create(client, admin_token, inbox).json()["id"]
-    answer = client.put(f"{_URL}/{job}/report", json={"total": 1, "failed": 0}, headers=bearer(admin_token))
-    assert answer.status_code == 403
+    for body in ({"total": 1, "failed": 0}, {}):
+        assert client.put(f"{_URL}/{job}/report", json=body, headers=bearer(admin_token)).status_code == 403
