@@ -35,6 +35,24 @@ _LOWEST_ROLE = {
     ("POST", "/api/v1/training/start"): "engineer",
     ("GET", "/api/v1/training/status"): "viewer",
     ("POST", "/api/v1/training/stop"): "engineer",
+    ("GET", "/api/v1/active-learning/stats"): "viewer",
+    ("GET", "/api/v1/active-learning/queue"): "viewer",
+    ("POST", "/api/v1/active-learning/annotate/{item_id}"): "operator",
+    ("POST", "/api/v1/active-learning/skip/{item_id}"): "operator",
+    ("POST", "/api/v1/active-learning/items"): "engineer",
+    ("POST", "/api/v1/datasets/import"): "engineer",
+    ("GET", "/api/v1/datasets/imports/{import_id}"): "viewer",
+    ("GET", "/api/v1/datasets"): "viewer",
+    ("POST", "/api/v1/datasets"): "engineer",
+    ("GET", "/api/v1/datasets/{dataset_id}"): "viewer",
+    ("POST", "/api/v1/datasets/{dataset_id}/trained"): "engineer",
+    ("GET", "/api/v1/datasets/{dataset_id}/export"): "engineer",
+    ("GET", "/api/v1/models"): "viewer",
+    ("POST", "/api/v1/models/{version_id}/deploy"): "engineer",
+    ("POST", "/api/v1/models/{version_id}/rollback"): "engineer",
+    ("GET", "/api/v1/openvino/status"): "viewer",
+    ("POST", "/api/v1/openvino/load"): "engineer",
+    ("POST", "/api/v1/openvino/benchmark"): "engineer",
     ("GET", "/metrics"): _EVERYBODY,  # from this machine, see tests/serving/test_metrics.py
 }
 
@@ -61,7 +79,8 @@ def test_routes_open_from_the_lowest_role_up_when_called(client: httpx.Client, r
         allowed = lowest == _EVERYBODY or reached
         refusal = 401 if role is None else 403
         assert (status != refusal) == allowed, (role, method, path, status)
-        assert status < 500, (role, method, path, status)
+        is_job = path.startswith("/api/v1/training/")  # there is no Prefect here
+        assert status < 500 or (status == 503 and is_job), (role, method, path, status)
 
 
 def test_higher_roles_reach_what_lower_ones_do_when_compared() -> None:
