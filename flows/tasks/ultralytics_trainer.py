@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import nn
 
 from flows.tasks.restore_weights import copy_heads, restore_weights
@@ -57,8 +58,12 @@ def prepare_ultralytics(folder: Path) -> Any:
     )
     matplotlib = importlib.import_module("matplotlib")
     shutil.copyfile(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", fonts / "Arial.ttf")
+    # ultralytics puts its own function in place of Pillow's, which then fails for want of an optional package where
+    # Pillow says what is wrong with a picture; our intake needs the original.
+    pillow_open = Image.open
     _provide_nms_operator()
     ultralytics = importlib.import_module("ultralytics")
+    Image.open = pillow_open
     ultralytics.SETTINGS.update(**_QUIET)
     return ultralytics
 

@@ -24,7 +24,14 @@ from flows.tasks.trainer import (
     TrainingSet,
     shape_of_input,
 )
-from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network, restore_checkpoint
+from flows.tasks.ultralytics_trainer import (
+    UltralyticsTrainer,
+    load_network,
+    prepare_ultralytics,
+    restore_checkpoint,
+)
+from models.errors import BrokenImageError
+from models.intake import read_image
 from models.simulation import DEFECT_CLASSES, SimulatedLine
 
 pytestmark = [
@@ -130,3 +137,9 @@ def test_nothing_is_looked_up_on_the_network_when_ultralytics_is_prepared(tmp_pa
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_broken_pictures_are_named_as_such_when_ultralytics_is_loaded(tmp_path: Path) -> None:
+    prepare_ultralytics(tmp_path)
+    with pytest.raises(BrokenImageError):
+        read_image(b"\x89PNG\r\n\x1a\n" + bytes(40))
