@@ -92,6 +92,9 @@ class Writer:
         return group, True
 
     def _commit_group(self, group: list[_Job[Any]]) -> None:
+        if len(group) == 1:
+            self._commit_single(group[0])
+            return
         outcomes: list[tuple[_Job[Any], Any, BaseException | None]] = []
         try:
             with self._engine.connect() as connection, connection.begin():
@@ -107,6 +110,20 @@ class Writer:
                 job.future.set_result(value)
             else:
                 job.future.set_exception(as_storage_error(job_error))
+
+    def _commit_single(self, job: _Job[Any]) -> None:
+        # Nobody else's changes are at stake, so the transaction itself does what a savepoint would.
+        try:
+            with Session(self._engine, expire_on_commit=False) as session:
+                value = job.work(session)
+                session.commit()
+        except Exception as error:  # noqa: BLE001 - handed to the caller through the future
+            failure = as_storage_error(error)
+            if failure is not error:
+                _log.exception("commit_failed")
+            job.future.set_exception(failure)
+        else:
+            job.future.set_result(value)
 
 
 def _run_in_savepoint(connection: Connection, job: _Job[T]) -> tuple[T | None, BaseException | None]:

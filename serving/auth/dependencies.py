@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from serving.auth.principal import Principal
 from serving.auth.tokens import Claims
 from serving.errors import Forbidden, NotAuthenticated
+from serving.limits.callers import claims_of
 from serving.platform import PlatformDep
 
 # Without auto_error: our own handler answers, with the one body shape and WWW-Authenticate.
@@ -17,7 +18,9 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The acce
 
 
 async def access_claims(
-    platform: PlatformDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+    request: Request,
+    platform: PlatformDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> Claims:
     """What the access token of the request says.
 
@@ -26,7 +29,8 @@ async def access_claims(
     """
     if credentials is None:
         raise NotAuthenticated("a Bearer token is needed")
-    return platform.tokens.verify_access(credentials.credentials)
+    # The limits in front of the routes have verified it already; asked again, a bad one says what is wrong with it.
+    return claims_of(request.scope, platform.tokens) or platform.tokens.verify_access(credentials.credentials)
 
 
 AccessClaims = Annotated[Claims, Depends(access_claims)]

@@ -71,10 +71,14 @@ async def inspect_and_store(
             timings_ms={**judged.timings_ms, **taken.timings_ms, "store": store_ms},
             total_time_ms=(time.perf_counter() - started_s) * 1000,
         )
-        answer = to_schema(record.inspection, record.detections, platform.live.links.link_to(picture.path, now))
-        await asyncio.wrap_future(
-            platform.database.write(partial(commit, record=record, is_new_station=is_new_station))
-        )
+        job = partial(commit, record=record, is_new_station=is_new_station)
+        writing = asyncio.wrap_future(platform.database.write(job))
+        try:
+            # While the disk works.
+            link = platform.live.links.link_to(picture.path, now)
+            answer = to_schema(record.inspection, record.detections, link)
+        finally:
+            await writing
     except Exception:
         await asyncio.to_thread(_withdraw_unless_recorded, platform, picture.path, inspection_id)
         raise

@@ -10,12 +10,15 @@ import httpx
 import numpy as np
 
 from models.backends import Precision
-from models.backends.openvino import OpenVinoBackend
 from models.bundle import Bundle
 from models.intake import read_image
-from models.letterbox import letterbox, pixels_to_blob
+from models.recipe import Recipe
+from models.runtime import Runtime, open_runtime
 from models.simulation import SimulatedLine
 from tests.pictures import jpeg_bytes
+
+_BLOCK = 30
+_SETTLING = 5
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class LatencyResult:
     Attributes:
         precision: Precision of both sides.
         decode_ms: Median of decoding the picture in this process.
-        inference_ms: Median of running the network in this process, on an input prepared beforehand.
+        inference_ms: Median from pixels to verdict in this process (`Runtime.inspect`), as every inspection needs it.
+        network_ms: Of that, the network alone, on an input prepared beforehand.
         request_p50_ms: Median of the whole request as the client sees it.
         request_p99_ms: 99th percentile of it.
         stages_ms: Medians of the stages that the answers report.
@@ -34,6 +38,7 @@ class LatencyResult:
     precision: str
     decode_ms: float
     inference_ms: float
+    network_ms: float
     request_p50_ms: float
     request_p99_ms: float
     stages_ms: dict[str, float]
@@ -56,28 +61,26 @@ def measure_latency(
         precision: `f32` or `int8`.
         rounds: Number of requests, and of runs in this process.
     """
-    artefact = bundle.manifest.openvino_int8 if precision == "int8" else bundle.manifest.openvino_fp16
-    if artefact is None:
-        raise RuntimeError(f"the bundle has nothing for {precision}")
-    backend = OpenVinoBackend(bundle.path_of(artefact), precision=precision, device="CPU")
-    decode: list[float] = []
-    infer: list[float] = []
+    runtime = open_runtime(bundle, precision=precision)
+    runtime.warm_up()
+    local: list[tuple[float, float, float]] = []
     request: list[float] = []
     stages: dict[str, list[float]] = {}
-    warm_up = 10
-    for turn in range(rounds + warm_up):
-        data = pictures[turn % len(pictures)]
-        sample = (*_in_process(backend, bundle, data), *_over_http(client, data))
-        if turn >= warm_up:
-            decode.append(sample[0])
-            infer.append(sample[1])
-            request.append(sample[2])
-            for stage, value in sample[3].items():
-                stages.setdefault(stage, []).append(float(value))
+    # In blocks: after each run the library's threads look for work for a while, which would disturb the other side.
+    for _ in range(rounds // _BLOCK):
+        local += [_in_process(runtime, pictures[i % len(pictures)]) for i in range(_BLOCK)][_SETTLING:]
+        for i in range(_BLOCK):
+            elapsed_ms, timings_ms = _over_http(client, pictures[i % len(pictures)])
+            if i >= _SETTLING:
+                request.append(elapsed_ms)
+                for stage, value in timings_ms.items():
+                    stages.setdefault(stage, []).append(float(value))
+    decode_ms, inference_ms, network_ms = (statistics.median(column) for column in zip(*local, strict=True))
     return LatencyResult(
         precision,
-        statistics.median(decode),
-        statistics.median(infer),
+        decode_ms,
+        inference_ms,
+        network_ms,
         statistics.median(request),
         float(np.percentile(request, 99)),
         {stage: statistics.median(values) for stage, values in stages.items()},
@@ -92,16 +95,13 @@ def simulated_pictures(count: int, folder: Path | None = None) -> list[bytes]:
     return [jpeg_bytes(line.part(index).pixels_rgb) for index in range(count)]
 
 
-def _in_process(backend: OpenVinoBackend, bundle: Bundle, data: bytes) -> tuple[float, float]:
+def _in_process(runtime: Runtime, data: bytes) -> tuple[float, float, float]:
     start = time.perf_counter()
     picture = read_image(data)
     decoded = time.perf_counter()
-    rules = bundle.manifest.input
-    canvas, _ = letterbox(picture.pixels_rgb, rules.shape_hw, pad_value=rules.pad_value)
-    blob = pixels_to_blob(canvas, rules.scale)
-    prepared = time.perf_counter()
-    backend.run(blob)
-    return (decoded - start) * 1e3, (time.perf_counter() - prepared) * 1e3
+    verdict = runtime.inspect(picture, Recipe())
+    done = time.perf_counter()
+    return (decoded - start) * 1e3, (done - decoded) * 1e3, verdict.timings_ms["inference"]
 
 
 def _over_http(client: httpx.Client, data: bytes) -> tuple[float, dict[str, Any]]:
