@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Security
+from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.responses import FileResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -19,6 +19,7 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="In place
 
 
 async def may_see(
+    request: Request,
     platform: PlatformDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     path: str,
@@ -35,7 +36,7 @@ async def may_see(
         if platform.live.links.is_good(path, exp, sig, platform.clock()):
             return
         raise NotFound("there is no such picture")
-    await current_user(platform, await access_claims(platform, credentials))
+    await current_user(platform, await access_claims(request, platform, credentials))
 
 
 @router.get(

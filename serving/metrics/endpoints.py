@@ -21,5 +21,5 @@ async def metrics(
 ) -> Response:
     """All metrics. A Prometheus on this machine needs no token; everybody else does."""
     if not platform.peers.is_this_machine(request.scope):
-        await current_user(platform, await access_claims(platform, credentials))
+        await current_user(platform, await access_claims(request, platform, credentials))
     return Response(platform.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
