@@ -58,12 +58,11 @@ def prepare_ultralytics(folder: Path) -> Any:
     )
     matplotlib = importlib.import_module("matplotlib")
     shutil.copyfile(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", fonts / "Arial.ttf")
-    # ultralytics puts its own function in place of Pillow's, which then fails for want of an optional package where
-    # Pillow says what is wrong with a picture; our intake needs the original.
-    pillow_open = Image.open
     _provide_nms_operator()
     ultralytics = importlib.import_module("ultralytics")
-    Image.open = pillow_open
+    # ultralytics puts its own function in place of Pillow's, which then fails for want of an optional package where
+    # Pillow says what is wrong with a picture; our intake needs the original, which is kept there.
+    Image.open = importlib.import_module("ultralytics.utils.patches")._image_open  # noqa: SLF001
     ultralytics.SETTINGS.update(**_QUIET)
     return ultralytics
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-pytest.importorskip("ultralytics", reason="needs the train extra")
+pytest.importorskip("torch", reason="needs the train extra")
 
 from mlflow import MlflowClient
 

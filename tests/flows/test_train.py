@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("ultralytics", reason="needs the train extra")
+pytest.importorskip("torch", reason="needs the train extra")
 
 from typer.testing import CliRunner, Result
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("ultralytics", reason="needs the train extra")
+pytest.importorskip("torch", reason="needs the train extra")
 
 import torch
 
