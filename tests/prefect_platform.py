@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.mlflow_server import ROOT, free_port, mlflow_server
 
@@ -27,6 +28,18 @@ def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = _DEA
             return value
         time.sleep(0.2)
     raise AssertionError(f"not within {deadline_s:g} s: {what}")
+
+
+def process_of(flow_run: str) -> psutil.Process | None:
+    """The living process of a flow run, None where there is none."""
+    for process in psutil.process_iter():
+        try:
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            if alive and process.environ().get("PREFECT__FLOW_RUN_ID") == flow_run:
+                return process
+        except psutil.Error:
+            continue
+    return None
 
 
 @dataclass

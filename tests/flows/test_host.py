@@ -4,7 +4,6 @@ import os
 import signal
 
 import httpx
-import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -12,7 +11,7 @@ from models.bundle import Bundle
 from registry.publish import publish_bundle
 from registry.rest import MlflowRest
 from registry.version import DEPLOYED, MODEL_NAME
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform, process_of, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 
@@ -27,25 +26,14 @@ def long_run(platform: PrefectPlatform, tiny_bundle: Bundle) -> str:
         rest.set_alias(MODEL_NAME, DEPLOYED, version)
     flow_run = platform.run("benchmark", iterations=3_000_000)
     platform.wait_for(flow_run, "RUNNING")
-    wait_until(lambda: _process_of(flow_run), "the run has a process")
+    wait_until(lambda: process_of(flow_run), "the run has a process")
     return flow_run
-
-
-def _process_of(flow_run: str) -> psutil.Process | None:
-    for process in psutil.process_iter():
-        try:
-            alive = process.status() != psutil.STATUS_ZOMBIE
-            if alive and process.environ().get("PREFECT__FLOW_RUN_ID") == flow_run:
-                return process
-        except psutil.Error:
-            continue
-    return None
 
 
 def test_run_is_cancelled_when_the_host_is_told_to_stop(platform: PrefectPlatform, long_run: str) -> None:
     assert platform.stop("host", signal.SIGTERM) == 0
     assert platform.state_of(long_run)[0] == "CANCELLED"
-    assert _process_of(long_run) is None
+    assert process_of(long_run) is None
     platform.start("host")
 
 
@@ -53,13 +41,13 @@ def test_run_is_crashed_and_its_process_gone_when_the_host_was_killed(platform: 
     platform.stop("host", signal.SIGKILL)
     platform.start("host")
     platform.wait_for(long_run, "CRASHED")
-    wait_until(lambda: _process_of(long_run) is None, "the orphan is gone")
+    wait_until(lambda: process_of(long_run) is None, "the orphan is gone")
     next_run = platform.run("benchmark", iterations=5)
     assert platform.wait_for(next_run, "COMPLETED", "FAILED", "CRASHED")[0] == "COMPLETED"
 
 
 def test_run_is_crashed_when_its_process_is_killed(platform: PrefectPlatform, long_run: str) -> None:
-    process = _process_of(long_run)
+    process = process_of(long_run)
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     platform.wait_for(long_run, "CRASHED")
@@ -69,4 +57,4 @@ def test_run_ends_when_it_is_cancelled(platform: PrefectPlatform, long_run: str)
     cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
     httpx.post(f"{platform.api}/flow_runs/{long_run}/set_state", json=cancelling, trust_env=False).raise_for_status()
     platform.wait_for(long_run, "CANCELLED")
-    wait_until(lambda: _process_of(long_run) is None, "the process is gone")
+    wait_until(lambda: process_of(long_run) is None, "the process is gone")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from pydantic import SecretStr
 
@@ -23,7 +22,7 @@ from serving.secrets_file import with_secret_key
 from serving.settings import Settings
 from tests.mlflow_server import ROOT
 from tests.pictures import png_bytes, square_picture
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform, process_of, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 
@@ -121,17 +120,6 @@ def many_pictures(platform: PrefectPlatform) -> Path:
     return folder
 
 
-def _process_of(flow_run: str) -> psutil.Process | None:
-    for process in psutil.process_iter():
-        try:
-            alive = process.status() != psutil.STATUS_ZOMBIE
-            if alive and process.environ().get("PREFECT__FLOW_RUN_ID") == flow_run:
-                return process
-        except psutil.Error:
-            continue
-    return None
-
-
 def test_every_picture_has_its_verdict_and_bad_files_are_named_when_completed(
     platform: PrefectPlatform, api: _Api, tmp_path: Path
 ) -> None:
@@ -160,7 +148,7 @@ def test_every_picture_has_its_verdict_and_bad_files_are_named_when_completed(
 def test_job_goes_on_without_doubles_when_its_process_was_killed(api: _Api, many_pictures: Path) -> None:
     job_id = api.started(many_pictures, "killed")
     wait_until(lambda: api.job(job_id)["processed"] >= 30, "some pictures are inspected")
-    process = _process_of(api.job(job_id)["flow_run_id"])
+    process = process_of(api.job(job_id)["flow_run_id"])
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     failed = api.wait_for(job_id, "failed", deadline_s=60.0)
@@ -179,7 +167,7 @@ def test_job_ends_within_seconds_when_it_is_cancelled(api: _Api, many_pictures: 
     flow_run = api.job(job_id)["flow_run_id"]
     began_s = time.monotonic()
     api.call("POST", f"/batch/jobs/{job_id}/cancel")
-    wait_until(lambda: _process_of(flow_run) is None, "the process is gone")
+    wait_until(lambda: process_of(flow_run) is None, "the process is gone")
     assert time.monotonic() - began_s < _CANCEL_WITHIN_S
     job = api.wait_for(job_id, "cancelled", deadline_s=30.0)
     assert 10 <= job["processed"] == api.stored("cancelled") < _MANY
