@@ -26,7 +26,7 @@ def with_secret_key(settings: Settings) -> Settings:
         origin = "SECRET_KEY"
     else:
         path = settings.data_dir / _FILE_NAME
-        key = read_or_create(path, secrets.token_urlsafe(48))
+        key = read_or_create(path, new_key())
         origin = str(path)
     if len(key.encode()) < MIN_KEY_BYTES:
         raise ConfigurationError(f"{origin} is shorter than {MIN_KEY_BYTES} bytes")
@@ -45,6 +45,11 @@ def derived_key(settings: Settings, purpose: str) -> bytes:
     return hmac.new(
         settings.secret_key.get_secret_value().encode(), purpose.encode() + b"\x01", hashlib.sha256
     ).digest()
+
+
+def new_key() -> str:
+    """A fresh random key of 48 bytes, as text."""
+    return secrets.token_urlsafe(48)
 
 
 def read_or_create(path: Path, fresh: str) -> str:

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     """Key that signs tokens and picture links, at least 32 bytes; absent, one is generated and kept in `DATA_DIR`."""
 
+    audit_key: SecretStr | None = None
+    """Key of the audit log, at least 32 bytes; absent, one is generated and kept in `DATA_DIR`. Machines share it."""
+
     admin_password: SecretStr | None = None
     """Password of the first administrator, at least 12 characters; absent, a random one is printed once."""
 
@@ -210,6 +213,16 @@ class Settings(BaseSettings):
     def service_account_file(self) -> Path:
         """File with name and password of the account of the platform's own processes."""
         return self.data_dir / "service-account.json"
+
+    @property
+    def audit_key_file(self) -> Path:
+        """File of the audit log's key, where the settings give none."""
+        return self.data_dir / "audit.key"
+
+    @property
+    def audit_anchor_file(self) -> Path:
+        """File that names the newest entry of the audit log."""
+        return self.data_dir / "audit-anchor.json"
 
     @property
     def imports_dir(self) -> Path:

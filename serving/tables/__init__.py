@@ -1,6 +1,7 @@
 """Every table, one file per aggregate. Importing this package fills `SQLModel.metadata` for Alembic."""
 
 from serving.tables.alerts import Alert
+from serving.tables.audit import AuditEntry
 from serving.tables.batch import BatchJob
 from serving.tables.datasets import Dataset, DatasetImport, DatasetPicture
 from serving.tables.events import OutboxEvent
@@ -12,6 +13,7 @@ from serving.tables.users import RefreshToken, User
 __all__ = [
     "Alert",
     "Annotation",
+    "AuditEntry",
     "BatchJob",
     "Dataset",
     "DatasetImport",
