@@ -2,7 +2,6 @@
 
 import sys
 
-import uvicorn
 from sqlalchemy.exc import DBAPIError
 
 from serving.app import create_app
@@ -12,7 +11,7 @@ from serving.errors import ConfigurationError, ServingError
 from serving.logging import configure_logging
 from serving.schema import is_current
 from serving.secrets_file import with_secret_key
-from serving.server import server_config
+from serving.server import ApiServer, server_config
 from serving.settings import Settings, load_settings
 
 
@@ -26,7 +25,7 @@ def run() -> None:
     settings = with_secret_key(load_settings())
     configure_logging(settings)
     _check_database(settings)
-    server = uvicorn.Server(server_config(create_app(settings), settings.api_host, settings.api_port))
+    server = ApiServer(server_config(create_app(settings), settings.api_host, settings.api_port))
     server.run()
     if not server.started:
         raise ConfigurationError("the API could not be started; the log says why")

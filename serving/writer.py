@@ -6,8 +6,9 @@ slower than one, with 1.1 s at worst). One writer that commits what has gathered
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
@@ -23,7 +24,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _Job(NamedTuple, Generic[T]):
-    work: Callable[[Session], T]
+    work: Callable[[Connection], T]
     future: "Future[T]"
 
 
@@ -38,8 +39,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Session], T]) -> "Future[T]":
-        """The future result of a job. The session commits by itself; return values, not rows still attached.
+    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """The future result of a job. Its changes are committed for it; return values, not rows still attached.
 
         Raises:
             StorageBusy: The queue is full.
@@ -114,9 +115,8 @@ class Writer:
     def _commit_single(self, job: _Job[Any]) -> None:
         # Nobody else's changes are at stake, so the transaction itself does what a savepoint would.
         try:
-            with Session(self._engine, expire_on_commit=False) as session:
-                value = job.work(session)
-                session.commit()
+            with self._engine.begin() as connection:
+                value = job.work(connection)
         except Exception as error:  # noqa: BLE001 - handed to the caller through the future
             failure = as_storage_error(error)
             if failure is not error:
@@ -126,19 +126,21 @@ class Writer:
             job.future.set_result(value)
 
 
+@contextmanager
+def joined_session(connection: Connection) -> Iterator[Session]:
+    """A session whose changes belong to the connection's transaction (or savepoint), and are in it after the block."""
+    with Session(bind=connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
+        yield session
+        session.commit()
+
+
 def _run_in_savepoint(connection: Connection, job: _Job[T]) -> tuple[T | None, BaseException | None]:
     """The job's value, or its error after its own changes (and nobody else's) were rolled back."""
-    # The session opens a savepoint with its first statement; each job has its own, so rows never mix.
-    session = Session(bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
     try:
-        value = job.work(session)
-        session.commit()
+        with connection.begin_nested():
+            return job.work(connection), None
     except Exception as error:  # noqa: BLE001 - handed to the caller through the future
-        session.rollback()
         return None, error
-    finally:
-        session.close()
-    return value, None
 
 
 def as_storage_error(error: BaseException) -> BaseException:

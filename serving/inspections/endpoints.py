@@ -11,7 +11,7 @@ from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.errors import NotFound, PayloadTooLarge
 from serving.inspections import repository, service
-from serving.inspections.records import InspectionOrder, to_schema
+from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.repository import InspectionFilter
 from serving.inspections.schemas import Decision, DeletedOut, InspectionList, InspectionOut
 from serving.platform import PlatformDep
@@ -95,7 +95,7 @@ def get_inspection(platform: PlatformDep, _user: CurrentUser, inspection_id: Ins
         if row is None:
             raise NotFound("there is no such inspection")
         detections = repository.detections_of(session, [row.id]).get(row.id, [])
-        return to_schema(row, detections, platform.live.links.link_to(row.image_path, platform.clock()))
+        return row_to_schema(row, detections, platform.live.links.link_to(row.image_path, platform.clock()))
 
 
 @router.get("/inspections")
@@ -114,7 +114,7 @@ def list_inspections(
         detections = repository.detections_of(session, [row.id for row in rows])
         total = repository.count(session, chosen)
     links = platform.live.links
-    shown = [to_schema(row, detections.get(row.id, []), links.link_to(row.image_path, now)) for row in rows]
+    shown = [row_to_schema(row, detections.get(row.id, []), links.link_to(row.image_path, now)) for row in rows]
     return InspectionList(inspections=shown, total=total, limit=limit, offset=offset)
 
 

@@ -8,19 +8,20 @@ from functools import partial
 from uuid import uuid4
 
 import structlog
-from sqlmodel import Session
+from sqlalchemy import Connection
 
 from models.intake import Picture
 from models.recipe import Recipe
 from serving.errors import StorageUnavailable
 from serving.inspections import repository
-from serving.inspections.records import InspectionOrder, InspectionRecord, to_record, to_schema
+from serving.inspections.records import InspectionOrder, InspectionRecord, to_record, values_to_schema
 from serving.inspections.schemas import InspectionOut
 from serving.live.judged import Judged
 from serving.media.store import StoredPicture
 from serving.platform import Platform
-from serving.review.entry import enter_if_uncertain
+from serving.review.entry import enter_uncertain
 from serving.stations.service import ensure_exists
+from serving.writer import joined_session
 
 _log = structlog.get_logger(__name__)
 
@@ -71,19 +72,16 @@ async def inspect_and_store(
             timings_ms={**judged.timings_ms, **taken.timings_ms, "store": store_ms},
             total_time_ms=(time.perf_counter() - started_s) * 1000,
         )
+        # Before the rows are written: the wire type also validates what goes into them.
+        link = platform.live.links.link_to(picture.path, now)
+        answer = values_to_schema(record.inspection, record.detections, link)
         job = partial(commit, record=record, is_new_station=is_new_station)
-        writing = asyncio.wrap_future(platform.database.write(job))
-        try:
-            # While the disk works.
-            link = platform.live.links.link_to(picture.path, now)
-            answer = to_schema(record.inspection, record.detections, link)
-        finally:
-            await writing
+        await asyncio.wrap_future(platform.database.write_rows(job))
     except Exception:
         await asyncio.to_thread(_withdraw_unless_recorded, platform, picture.path, inspection_id)
         raise
     platform.live.media.settle(picture.path)
-    platform.metrics.observe_inspection(order.station_id, record.inspection.decision, record.inspection.timings_ms)
+    platform.metrics.observe_inspection(order.station_id, answer.decision, answer.timings_ms)
     return answer
 
 
@@ -111,12 +109,16 @@ async def _judge_and_keep(
     return judged, picture, store_ms
 
 
-def commit(session: Session, *, record: InspectionRecord, is_new_station: bool) -> None:
+def commit(connection: Connection, *, record: InspectionRecord, is_new_station: bool) -> None:
     """Stores everything of one inspection. Runs in the writer."""
+    values = record.inspection
     if is_new_station:
-        ensure_exists(session, record.inspection.station_id, record.inspection.created_at)
-    repository.record(session, record.inspection, record.detections, record.event)
-    enter_if_uncertain(session, record.inspection, record.detections)
+        with joined_session(connection) as session:
+            ensure_exists(session, values["station_id"], values["created_at"])
+    repository.record(connection, values, record.detections, record.event)
+    if values["decision"] == "uncertain":
+        with joined_session(connection) as session:
+            enter_uncertain(session, *record.to_rows())
 
 
 def _withdraw_unless_recorded(platform: Platform, path: str, inspection_id: str) -> None:

@@ -3,14 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from models.detections import Detection
 from models.recipe import Recipe, Thresholds
-from serving.inspections.schemas import DetectionOut, InspectionOut, Source
+from serving.inspections.schemas import InspectionOut, Source
 from serving.live.judged import Judged
 from serving.media.store import StoredPicture
-from serving.tables import Inspection, InspectionDetection, OutboxEvent
+from serving.tables import Inspection, InspectionDetection
+
+_EVENT_KEYS: Final = (
+    *("id", "station_id", "part_id", "decision", "confidence", "objects_found", "source", "total_time_ms"),
+    *("model_version", "image_path"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,23 @@ class InspectionOrder:
 
 @dataclass(frozen=True, slots=True)
 class InspectionRecord:
-    """The rows of one inspection, validated, not attached to any session."""
+    """The rows of one inspection as values by column: the path of every part, where building objects twice shows.
 
-    inspection: Inspection
-    detections: list[InspectionDetection]
-    event: OutboxEvent
+    Attributes:
+        inspection: Of table `inspections`.
+        detections: Of table `detections`, in their order.
+        event: Of table `events`.
+    """
+
+    inspection: dict[str, Any]
+    detections: list[dict[str, Any]]
+    event: dict[str, Any]
+
+    def to_rows(self) -> tuple[Inspection, list[InspectionDetection]]:
+        """The same as objects, for those who need them."""
+        return Inspection.model_validate(self.inspection), [
+            InspectionDetection.model_validate(values) for values in self.detections
+        ]
 
 
 def to_record(
@@ -56,87 +73,91 @@ def to_record(
 ) -> InspectionRecord:
     """The rows of one inspection."""
     verdict, (height_px, width_px) = judged.verdict, judged.shape_hw
-    inspection = Inspection.model_validate(
-        {
-            "id": inspection_id,
-            "station_id": order.station_id,
-            "part_id": order.part_id,
-            "decision": verdict.decision,
-            "confidence": round(verdict.confidence, 4),
-            "objects_found": len(verdict.detections),
-            "source": order.source,
-            "created_at": created_at,
-            "total_time_ms": round(total_time_ms, 2),
-            "timings_ms": {stage: round(ms, 2) for stage, ms in timings_ms.items()},
-            "image_path": picture.path,
-            "image_sha256": picture.sha256,
-            "image_media_type": judged.media_type,
-            "image_bytes": picture.size_bytes,
-            "width_px": width_px,
-            "height_px": height_px,
-            "model_name": judged.model_name,
-            "model_version": judged.model_version,
-            "backend": judged.backend,
-            "recipe": recipe.to_json(),
-            "recipe_digest": recipe.digest,
-            "thresholds": _thresholds_to_json(verdict.thresholds),
-            "requested_by": order.requested_by,
-            "idempotency_key": order.idempotency_key,
-            "request_digest": order.request_digest,
-        }
-    )
+    inspection = {
+        "id": inspection_id,
+        "station_id": order.station_id,
+        "part_id": order.part_id,
+        "decision": verdict.decision,
+        "confidence": round(verdict.confidence, 4),
+        "objects_found": len(verdict.detections),
+        "source": order.source,
+        "created_at": created_at,
+        "total_time_ms": round(total_time_ms, 2),
+        "timings_ms": {stage: round(ms, 2) for stage, ms in timings_ms.items()},
+        "image_path": picture.path,
+        "image_sha256": picture.sha256,
+        "image_media_type": judged.media_type,
+        "image_bytes": picture.size_bytes,
+        "width_px": width_px,
+        "height_px": height_px,
+        "model_name": judged.model_name,
+        "model_version": judged.model_version,
+        "backend": judged.backend,
+        "recipe": recipe.to_json(),
+        "recipe_digest": recipe.digest,
+        "thresholds": _thresholds_to_json(verdict.thresholds),
+        "requested_by": order.requested_by,
+        "idempotency_key": order.idempotency_key,
+        "request_digest": order.request_digest,
+    }
     rows = [_to_row(inspection_id, position, found) for position, found in enumerate(verdict.detections)]
     return InspectionRecord(inspection, rows, _to_event(inspection, rows))
 
 
-def to_schema(inspection: Inspection, detections: Sequence[InspectionDetection], image_url: str) -> InspectionOut:
-    """The inspection as it goes over the wire."""
-    values = inspection.model_dump(exclude={"image_path", "requested_by", "idempotency_key", "request_digest"})
-    return InspectionOut.model_validate(
-        {**values, "image_url": image_url, "detections": [_to_detection_schema(row) for row in detections]}
-    )
+def row_to_schema(inspection: Inspection, detections: Sequence[InspectionDetection], image_url: str) -> InspectionOut:
+    """A stored inspection as it goes over the wire."""
+    return values_to_schema(inspection.model_dump(), [row.model_dump() for row in detections], image_url)
 
 
-def _to_row(inspection_id: str, position: int, found: Detection) -> InspectionDetection:
+def values_to_schema(
+    inspection: Mapping[str, Any], detections: Sequence[Mapping[str, Any]], image_url: str
+) -> InspectionOut:
+    """The inspection as it goes over the wire, from its values by column; what is not meant for it is left out."""
+    found = [{**values, "bbox": _box(values)} for values in detections]
+    return InspectionOut.model_validate({**inspection, "image_url": image_url, "detections": found})
+
+
+def _to_row(inspection_id: str, position: int, found: Detection) -> dict[str, Any]:
     x_min, y_min, x_max, y_max = (round(value, 2) for value in found.box_xyxy)
     size = found.extent
-    return InspectionDetection.model_validate(
-        {
-            "inspection_id": inspection_id,
-            "position": position,
-            "class_name": found.class_name,
-            "confidence": round(found.confidence, 4),
-            "x_min_px": x_min,
-            "y_min_px": y_min,
-            "x_max_px": x_max,
-            "y_max_px": y_max,
-            "area_px": round(size.area_px, 2),
-            "length_px": round(size.length_px, 2),
-            "width_px": round(size.width_px, 2),
-            "area_mm2": _rounded(size.area_mm2),
-            "length_mm": _rounded(size.length_mm),
-            "width_mm": _rounded(size.width_mm),
-            "mask_polygon": [[[round(x, 1), round(y, 1)] for x, y in ring] for ring in found.mask_polygon],
-        }
-    )
+    return {
+        "inspection_id": inspection_id,
+        "position": position,
+        "class_name": found.class_name,
+        "confidence": round(found.confidence, 4),
+        "x_min_px": x_min,
+        "y_min_px": y_min,
+        "x_max_px": x_max,
+        "y_max_px": y_max,
+        "area_px": round(size.area_px, 2),
+        "length_px": round(size.length_px, 2),
+        "width_px": round(size.width_px, 2),
+        "area_mm2": _rounded(size.area_mm2),
+        "length_mm": _rounded(size.length_mm),
+        "width_mm": _rounded(size.width_mm),
+        "mask_polygon": [[[round(x, 1), round(y, 1)] for x, y in ring] for ring in found.mask_polygon],
+    }
 
 
-def _to_detection_schema(row: InspectionDetection) -> DetectionOut:
-    values = row.model_dump(exclude={"id", "inspection_id", "position"})
-    box = [round(row.x_min_px), round(row.y_min_px), round(row.x_max_px), round(row.y_max_px)]
-    return DetectionOut.model_validate({**values, "bbox": box})
+def _box(detection: Mapping[str, Any]) -> list[int]:
+    return [round(detection[side]) for side in ("x_min_px", "y_min_px", "x_max_px", "y_max_px")]
 
 
-def _to_event(inspection: Inspection, rows: Sequence[InspectionDetection]) -> OutboxEvent:
+def _to_event(inspection: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What followers get: enough for counters and a live list; the rest is a GET away."""
-    keys = {"id", "station_id", "part_id", "decision", "confidence", "objects_found", "source", "total_time_ms"}
-    data: dict[str, Any] = inspection.model_dump(mode="json", include=keys | {"created_at", "model_version"})
-    data["image_path"] = inspection.image_path
+    data = {key: inspection[key] for key in _EVENT_KEYS}
+    # As Pydantic writes it, so that a follower and a client read the same text.
+    data["created_at"] = inspection["created_at"].isoformat().replace("+00:00", "Z")
     data["detections"] = [
-        _to_detection_schema(row).model_dump(mode="json", include={"class_name", "confidence", "bbox", "area_mm2"})
+        {
+            "class_name": row["class_name"],
+            "confidence": row["confidence"],
+            "bbox": _box(row),
+            "area_mm2": row["area_mm2"],
+        }
         for row in rows
     ]
-    return OutboxEvent.model_validate({"type": "inspection", "created_at": inspection.created_at, "data": data})
+    return {"type": "inspection", "created_at": inspection["created_at"], "data": data}
 
 
 def _thresholds_to_json(thresholds: Mapping[str, Thresholds]) -> dict[str, dict[str, float]]:

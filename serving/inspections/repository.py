@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
+from sqlalchemy import Connection
 from sqlmodel import Session, SQLModel, col, delete, func, select
 
 from serving.tables import Inspection, InspectionDetection, OutboxEvent
+
+_INSERTS: Final = {name: SQLModel.metadata.tables[name].insert() for name in ("inspections", "detections", "events")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +22,19 @@ class InspectionFilter:
 
 
 def record(
-    session: Session, inspection: Inspection, detections: Sequence[InspectionDetection], event: OutboxEvent
+    connection: Connection,
+    inspection: Mapping[str, Any],
+    detections: Sequence[Mapping[str, Any]],
+    event: Mapping[str, Any],
 ) -> None:
-    """Stores one inspection with its detections and its event.
+    """Stores one inspection with its detections and its event, each given by its values by column.
 
-    By plain inserts of validated rows into the tables: a third of the time of the unit of work, which tracks objects
-    that nobody needs afterwards; and the rows stay usable without a session.
+    By plain inserts: a third of the time of the unit of work, which tracks objects that nobody needs afterwards.
     """
-    connection, tables = session.connection(), SQLModel.metadata.tables
-    connection.execute(tables["inspections"].insert(), inspection.model_dump())
+    connection.execute(_INSERTS["inspections"], inspection)
     if detections:
-        connection.execute(tables["detections"].insert(), [row.model_dump(exclude={"id"}) for row in detections])
-    connection.execute(tables["events"].insert(), event.model_dump(exclude={"seq"}))
+        connection.execute(_INSERTS["detections"], detections)
+    connection.execute(_INSERTS["events"], event)
 
 
 def find(session: Session, inspection_id: str) -> Inspection | None:

@@ -15,7 +15,7 @@ from serving.errors import NotFound, ServingError
 from serving.inspections import repository
 from serving.inspections.idempotency import request_digest, require_same
 from serving.inspections.pipeline import Taken, inspect_and_store
-from serving.inspections.records import InspectionOrder, to_schema
+from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.schemas import InspectionOut
 from serving.platform import Platform
 from serving.review.service import require_deletable
@@ -126,7 +126,7 @@ def _find_answer(platform: Platform, order: InspectionOrder) -> Outcome | None:
         require_same(row.request_digest, order.request_digest)
         detections = repository.detections_of(session, [row.id]).get(row.id, [])
     link = platform.live.links.link_to(row.image_path, platform.clock())
-    return Outcome(to_schema(row, detections, link), replayed=True)
+    return Outcome(row_to_schema(row, detections, link), replayed=True)
 
 
 async def _inspect(platform: Platform, order: InspectionOrder, take: Callable[[], Awaitable[Taken]]) -> Outcome:

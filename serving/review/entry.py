@@ -13,14 +13,13 @@ from serving.tables import Inspection, InspectionDetection, ReviewItem
 UNCERTAIN: Final = "uncertainty"
 
 
-def enter_if_uncertain(session: Session, inspection: Inspection, detections: Sequence[InspectionDetection]) -> None:
+def enter_uncertain(session: Session, inspection: Inspection, detections: Sequence[InspectionDetection]) -> None:
     """Puts the picture of an *uncertain* verdict into the queue, in the inspection's own transaction.
 
     A picture with the same bytes as an earlier one stays out: one look is enough.
     """
-    if inspection.decision == "uncertain":
-        reason = {"strategy": UNCERTAIN, "score": uncertainty(detections, inspection.thresholds)}
-        repository.add_if_new(session, new_item(inspection, detections, [reason]))
+    reason = {"strategy": UNCERTAIN, "score": uncertainty(detections, inspection.thresholds)}
+    repository.add_if_new(session, new_item(inspection, detections, [reason]))
 
 
 def uncertainty(detections: Sequence[InspectionDetection], thresholds: Mapping[str, Any]) -> float:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlmodel import Session, select
 
 from serving.database import Database
-from serving.inspections import repository, service
+from serving.inspections import service
 from serving.inspections.repair import Repair
 from serving.media.store import ORPHANS, MediaStore, StoredPicture
 from serving.settings import Settings
@@ -71,7 +71,8 @@ def recorded(database: Database, media: MediaStore, at: datetime = BEFORE) -> St
 
     def write(session: Session) -> None:
         ensure_exists(session, "s", at)
-        repository.record(session, row, [], event)
+        session.add(row)
+        session.add(event)
 
     database.write(write).result(timeout=10)
     return picture
