@@ -10,6 +10,7 @@ import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from serving.batch.schemas import BatchReport
+from serving.datasets.schemas import TrainedOut
 from serving.inspections.schemas import InspectionOut
 
 _TIMEOUT_S: Final = 30.0
@@ -112,6 +113,19 @@ class UssopClient:
             ClientError: It was refused, or there was no answer.
         """
         self._send("PUT", f"/batch/jobs/{job_id}/report", json=report.model_dump(mode="json"))
+
+    def mark_trained(self, dataset_id: str, model_version: str) -> int:
+        """How many pictures of a data set count as learned from now.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        body = {"model_version": model_version}
+        answer = self._send("POST", f"/datasets/{dataset_id}/trained", json=body)
+        try:
+            return TrainedOut.model_validate_json(answer.content).trained
+        except ValidationError as error:
+            raise ClientError("the answer is no count", status=answer.status_code) from error
 
     def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **content: Any) -> httpx.Response:
         token = self._token or self._log_in("")

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from serving.auth.dependencies import CurrentUser, require
+from serving.auth.dependencies import CurrentUser, require, require_or_platform
 from serving.auth.principal import Principal
 from serving.datasets import exporting, repository, service
 from serving.datasets.exporting import ExportFormat
@@ -32,6 +32,7 @@ T = TypeVar("T")
 router = APIRouter(prefix="/api/v1/datasets", tags=["data sets"])
 
 Engineer = Annotated[Principal, Depends(require("engineer"))]
+EngineerOrPlatform = Annotated[Principal, Depends(require_or_platform("engineer"))]
 Id = Annotated[str, Path(max_length=36)]
 _OPTIONS = TypeAdapter(ImportOptions)
 _FOLDER = TypeAdapter(FolderImport)
@@ -111,10 +112,14 @@ def get_dataset(platform: PlatformDep, _user: CurrentUser, dataset_id: Id) -> Da
 
 
 @router.post("/{dataset_id}/trained")
-async def mark_trained(platform: PlatformDep, _user: Engineer, dataset_id: Id, request: TrainedIn) -> TrainedOut:
+async def mark_trained(
+    platform: PlatformDep, user: EngineerOrPlatform, dataset_id: Id, request: TrainedIn
+) -> TrainedOut:
     """Says that a version of the model has learned from a data set: its pictures count as trained."""
-    version = request.model_version
-    written = platform.database.write(lambda session: service.mark_trained(session, dataset_id, version))
+    version, now = request.model_version, platform.clock()
+    written = platform.database.write(
+        lambda session: service.mark_trained(session, dataset_id, version, user_id=user.id, now=now)
+    )
     return await asyncio.wrap_future(written)
 
 

@@ -97,7 +97,7 @@ def freeze(
     return DatasetOut.model_validate(dataset)
 
 
-def mark_trained(session: Session, dataset_id: str, model_version: str) -> TrainedOut:
+def mark_trained(session: Session, dataset_id: str, model_version: str, *, user_id: str, now: datetime) -> TrainedOut:
     """How many of the data set's pictures count as trained now.
 
     Raises:
@@ -105,7 +105,10 @@ def mark_trained(session: Session, dataset_id: str, model_version: str) -> Train
     """
     if repository.find(session, dataset_id) is None:
         raise NotFound("there is no such data set")
-    return TrainedOut(trained=repository.mark_trained(session, dataset_id, model_version))
+    count = repository.mark_trained(session, dataset_id, model_version)
+    data = {"action": "dataset.trained", "by": user_id, "dataset_id": dataset_id, "model_version": model_version}
+    session.add(OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": data}))
+    return TrainedOut(trained=count)
 
 
 def to_picture(dataset_id: str, item: ReviewItem, name: str, labels: list[dict[str, Any]]) -> DatasetPicture:

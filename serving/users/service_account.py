@@ -9,4 +9,4 @@ from typing import Final
 SERVICE_USER_ID: Final = "service"
 SERVICE_USERNAME: Final = "service"
 SERVICE_ROLES: Final = ("operator",)
-"""What the flows need: to inspect, and to report on their jobs."""
+"""What the flows need: to inspect, and to report on their jobs. A few routes are open to this account beside a role."""

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from serving.client import ClientError, ServiceAccount, UssopClient
+from serving.command.service_account import ensure_service_account
 from serving.settings import Settings
 from tests.serving.datasets.archives import (
     API,
@@ -170,6 +173,18 @@ def test_frozen_set_keeps_its_labels_when_they_are_corrected_later(engineer: htt
     answer = engineer.post(f"{API}/{frozen['id']}/trained", json={"model_version": "7"})
     assert answer.json() == {"trained": 1}
     assert engineer.get(f"{QUEUE}/stats").json()["trained"] == 1
+
+
+def test_pictures_count_as_trained_when_the_platform_itself_says_so(engineer: httpx.Client, settings: Settings) -> None:
+    import_zip(engineer, zip_of(coco_files()))
+    frozen = engineer.post(API, json={"name": "friday"}).json()
+    account = ServiceAccount.read(ensure_service_account(settings))
+    with UssopClient(str(engineer.base_url), account) as platform:
+        assert platform.mark_trained(frozen["id"], "7") == frozen["counts"]["pictures"] > 0
+        with pytest.raises(ClientError) as caught:
+            platform.mark_trained("none", "7")
+    assert caught.value.status == 404
+    assert engineer.get(f"{QUEUE}/stats").json()["trained"] == frozen["counts"]["pictures"]
 
 
 def test_imported_pictures_survive_when_the_repair_runs(engineer: httpx.Client, app: Any, settings: Settings) -> None:
