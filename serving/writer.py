@@ -136,11 +136,16 @@ def joined_session(connection: Connection) -> Iterator[Session]:
 
 def _run_in_savepoint(connection: Connection, job: _Job[T]) -> tuple[T | None, BaseException | None]:
     """The job's value, or its error after its own changes (and nobody else's) were rolled back."""
+    savepoint = connection.begin_nested()
     try:
-        with connection.begin_nested():
-            return job.work(connection), None
+        value = job.work(connection)
+        savepoint.commit()
     except Exception as error:  # noqa: BLE001 - handed to the caller through the future
+        # May fail, and then must: SQLite ends the whole transaction by itself when the disk is full, savepoints and
+        # all (Source: sqlite.org/lang_transaction.html, section 3), and the group with it.
+        savepoint.rollback()
         return None, error
+    return value, None
 
 
 def as_storage_error(error: BaseException) -> BaseException:
