@@ -15,7 +15,7 @@ from serving.auth.service import AuthService
 from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
 from serving.batch.endpoints import router as batch
-from serving.database import Database, create_engine
+from serving.database import Database, open_database
 from serving.datasets.endpoints import router as datasets
 from serving.datasets.importer import ImportRunner
 from serving.docs import add_docs
@@ -79,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database = Database(create_engine(settings.database_url), queue_size=settings.writer_queue_size)
+        database = open_database(settings)
         try:
             live = await LiveInspector.open(settings, database)
             try:

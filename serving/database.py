@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session
 
-from serving.errors import ConfigurationError
-from serving.writer import Writer, as_storage_error
+from serving.audit.chain import AFTER_COMMIT, SESSION_KEY, AuditChain
+from serving.errors import ConfigurationError, ServingError
+from serving.settings import Settings
+from serving.writer import Writer, as_storage_error, joined_session
 
 T = TypeVar("T")
+_log = structlog.get_logger(__name__)
 BUSY_TIMEOUT_MS = 5000
 
 
@@ -47,8 +51,16 @@ def create_engine(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine
 class Database:
     """What the services get: `read` beside `write`."""
 
-    def __init__(self, engine: Engine, *, queue_size: int) -> None:
+    def __init__(self, engine: Engine, *, queue_size: int, audit: AuditChain | None = None) -> None:
+        """Takes the engine and starts the writer.
+
+        Args:
+            engine: Of `create_engine`.
+            queue_size: Write jobs that may wait.
+            audit: What `serving.audit.record` needs; without it no privileged act can be written.
+        """
         self.engine = engine
+        self._audit = audit
         self._writer = Writer(engine, queue_size)
 
     @contextmanager
@@ -73,6 +85,25 @@ class Database:
             StorageBusy: Too many jobs wait already.
             StorageUnavailable: The database is closed.
         """
+
+        after_commit: list[Callable[[], None]] = []
+
+        def in_session(connection: Connection) -> T:
+            with joined_session(connection) as session:
+                session.info.update({SESSION_KEY: self._audit, AFTER_COMMIT: after_commit})
+                return work(session)
+
+        written = self._writer.submit(in_session)
+        written.add_done_callback(partial(_run_after_commit, after_commit))
+        return written
+
+    def write_rows(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """As `write`, for the path of every part: `work` gets the bare connection, without a unit of work above it.
+
+        Raises:
+            StorageBusy: Too many jobs wait already.
+            StorageUnavailable: The database is closed.
+        """
         return self._writer.submit(work)
 
     @property
@@ -84,6 +115,31 @@ class Database:
         """Finish the accepted writes and close every connection."""
         self._writer.close()
         self.engine.dispose()
+
+
+def open_database(settings: Settings, *, queue_size: int | None = None) -> Database:
+    """The database of the settings, with the chain of its audit log.
+
+    Args:
+        settings: Name the database and the key of the audit log.
+        queue_size: Write jobs that may wait; `WRITER_QUEUE_SIZE` if left out.
+
+    Raises:
+        ConfigurationError: The URL or the key cannot be used.
+    """
+    engine = create_engine(settings.database_url)
+    return Database(engine, queue_size=queue_size or settings.writer_queue_size, audit=AuditChain.open(settings))
+
+
+def _run_after_commit(callbacks: list[Callable[[], None]], written: "Future[Any]") -> None:
+    """Do what waits for the commit. It happens before an event loop that awaits the future hears of it."""
+    if written.cancelled() or written.exception() is not None:
+        return
+    for callback in callbacks:
+        try:
+            callback()
+        except (OSError, ServingError):  # what was written is written: the caller must hear that
+            _log.exception("after_commit_failed")
 
 
 def _prepare_sqlite(busy_timeout_ms: int, connection: sqlite3.Connection, _record: Any) -> None:

@@ -17,6 +17,10 @@ from serving.secrets_file import MIN_KEY_BYTES, new_key, read_or_create
 from serving.settings import Settings
 from serving.tables import AuditEntry
 
+SESSION_KEY: Final = "audit"
+"""Where a session of `Database.write` carries the chain."""
+AFTER_COMMIT: Final = "after_commit"
+"""Where a session carries what is to be done once its changes are on disk."""
 _COVERED: Final = (
     "seq",
     "actor_kind",

@@ -2,22 +2,17 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from sqlmodel import Session
 
 from serving.audit import repository
 from serving.audit.actor import Actor
 from serving.audit.anchor import Link
-from serving.audit.chain import AuditChain
+from serving.audit.chain import AFTER_COMMIT, SESSION_KEY, AuditChain
 from serving.audit.content import to_text
 from serving.clock import utc_now
 from serving.tables import AuditEntry
-
-SESSION_KEY: Final = "audit"
-"""Where a session of `Database.write` carries the chain."""
-AFTER_COMMIT: Final = "after_commit"
-"""Where a session carries what is to be done once its changes are on disk."""
 
 
 def record(

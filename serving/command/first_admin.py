@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.database import Database, create_engine
+from serving.database import open_database
 from serving.errors import ConfigurationError, InvalidRequest
 from serving.secrets_file import read_or_create
 from serving.settings import Settings
@@ -36,7 +36,7 @@ def ensure_admin(settings: Settings) -> NewAdmin | None:
     Raises:
         ConfigurationError: `ADMIN_PASSWORD` is too short, or the password's file cannot be written.
     """
-    database = Database(create_engine(settings.database_url), queue_size=1)
+    database = open_database(settings, queue_size=1)
     try:
         with database.read() as session:
             if repository.count(session):
@@ -62,7 +62,7 @@ def reset_password(settings: Settings, username: str) -> str:
     """
     password = _random_password()
     password_hash = users.checked_hash(password)
-    database = Database(create_engine(settings.database_url), queue_size=1)
+    database = open_database(settings, queue_size=1)
     try:
         database.write(lambda session: users.set_password(session, username, password_hash)).result()
     finally:

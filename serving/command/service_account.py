@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from serving.auth.passwords import verify_password
-from serving.database import Database, create_engine
+from serving.database import open_database
 from serving.errors import ConfigurationError
 from serving.secrets_file import derived_key, write_new
 from serving.settings import Settings
@@ -32,7 +32,7 @@ def ensure_service_account(settings: Settings) -> Path:
 
 
 def _ensure_user(settings: Settings, password: str) -> None:
-    database = Database(create_engine(settings.database_url), queue_size=1)
+    database = open_database(settings, queue_size=1)
     try:
         with database.read() as session:
             known = repository.find_by_username(session, SERVICE_USERNAME)

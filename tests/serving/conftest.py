@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from models.bundle import Bundle
 from registry.local_store import LocalStore
 from serving.app import create_app
+from serving.audit.chain import AuditChain
 from serving.auth.principal import ROLES
-from serving.database import Database, create_engine
+from serving.database import Database, create_engine, open_database
 from serving.schema import upgrade
 from serving.settings import Settings
 from serving.users import repository
@@ -39,7 +40,7 @@ def prepared_data_dir(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bun
     settings = Settings(_env_file=None, data_dir=data_dir, database_url=f"sqlite:///{data_dir / 'ussop.db'}")
     engine = create_engine(settings.database_url)
     upgrade(engine)
-    database = Database(engine, queue_size=8)
+    database = Database(engine, queue_size=8, audit=AuditChain.open(settings))
     for role in ROLES:
         user = users.new_user(role, PASSWORD, [role])
         database.write(partial(repository.add, user=user)).result(timeout=30)
@@ -70,7 +71,7 @@ def settings(tmp_path: Path, prepared_data_dir: Path) -> Settings:
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
     """The database of the settings, for tests that need no server."""
-    database = Database(create_engine(settings.database_url), queue_size=settings.writer_queue_size)
+    database = open_database(settings)
     yield database
     database.close()
 
