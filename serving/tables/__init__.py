@@ -2,17 +2,21 @@
 
 from serving.tables.alerts import Alert
 from serving.tables.audit import AuditEntry
+from serving.tables.audit_sample import AuditDraw, AuditDrawItem
 from serving.tables.batch import BatchJob
 from serving.tables.datasets import Dataset, DatasetImport, DatasetPicture
 from serving.tables.events import OutboxEvent
 from serving.tables.inspections import Inspection, InspectionDetection
 from serving.tables.review import Annotation, ReviewItem
 from serving.tables.stations import Station
+from serving.tables.storage import PictureRemoval, RetentionPass
 from serving.tables.users import RefreshToken, User
 
 __all__ = [
     "Alert",
     "Annotation",
+    "AuditDraw",
+    "AuditDrawItem",
     "AuditEntry",
     "BatchJob",
     "Dataset",
@@ -21,7 +25,9 @@ __all__ = [
     "Inspection",
     "InspectionDetection",
     "OutboxEvent",
+    "PictureRemoval",
     "RefreshToken",
+    "RetentionPass",
     "ReviewItem",
     "Station",
     "User",

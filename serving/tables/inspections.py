@@ -3,7 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint
+from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint, text
+
+_STORED = text("picture_deleted_at IS NULL")
+_STORED_FAILURES = text("decision = 'fail' AND picture_deleted_at IS NULL")
+_ON_HOLD = text("held_at IS NOT NULL")
 
 
 class Inspection(SQLModel, table=True):
@@ -14,6 +18,23 @@ class Inspection(SQLModel, table=True):
         UniqueConstraint("requested_by", "idempotency_key", name="uq_inspections_idempotency"),
         Index("ix_inspections_station_created", "station_id", "created_at"),
         Index("ix_inspections_decision_created", "decision", "created_at"),
+        # For retention: the stored pictures by age with their sizes, the newest failures of a station, and holds.
+        Index(
+            "ix_inspections_pictures",
+            "decision",
+            "created_at",
+            "image_bytes",
+            sqlite_where=_STORED,
+            postgresql_where=_STORED,
+        ),
+        Index(
+            "ix_inspections_failures",
+            "station_id",
+            "created_at",
+            sqlite_where=_STORED_FAILURES,
+            postgresql_where=_STORED_FAILURES,
+        ),
+        Index("ix_inspections_held", "held_at", sqlite_where=_ON_HOLD, postgresql_where=_ON_HOLD),
     )
 
     id: str = Field(primary_key=True, max_length=36)
@@ -45,6 +66,12 @@ class Inspection(SQLModel, table=True):
     requested_by: str = Field(max_length=64)
     idempotency_key: str | None = Field(default=None, max_length=255)
     request_digest: str | None = Field(default=None, max_length=64)
+
+    picture_deleted_at: datetime | None = None  # by retention; the row stays, so that statistics stay right
+    # On hold: neither the picture nor the row may be deleted.
+    hold_reason: str | None = Field(default=None, max_length=500)
+    held_by: str | None = Field(default=None, max_length=64)
+    held_at: datetime | None = None
 
 
 class InspectionDetection(SQLModel, table=True):
