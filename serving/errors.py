@@ -59,6 +59,12 @@ class NotFound(ServingError):
     code = "not_found"
 
 
+class Gone(ServingError):
+    """The thing was there and was deleted on purpose."""
+
+    code = "gone"
+
+
 class Conflict(ServingError):
     """The thing is in a state that forbids this."""
 
@@ -165,6 +171,7 @@ ERROR_STATUS: dict[type[Exception], int] = {
     NotFound: 404,
     RequestTimeout: 408,
     Conflict: 409,
+    Gone: 410,
     PayloadTooLarge: 413,
     InvalidRequest: 422,
     TooManyRequests: 429,

@@ -155,6 +155,30 @@ class Settings(BaseSettings):
     max_import_mb: Annotated[int, Field(ge=1, le=102_400)] = 2048
     """Largest data set in MiB that may be sent as a zip file; unpacked it may be four times as large."""
 
+    retention_pass_days: Annotated[int, Field(ge=0, le=36_500)] = 30
+    """Days for which pictures of *pass* are kept; 0 keeps them for ever."""
+
+    retention_uncertain_days: Annotated[int, Field(ge=0, le=36_500)] = 90
+    """Days for which pictures of *uncertain* are kept; 0 keeps them for ever."""
+
+    retention_fail_days: Annotated[int, Field(ge=0, le=36_500)] = 365
+    """Days for which pictures of *fail* are kept; 0 keeps them for ever."""
+
+    retention_last_failures: Annotated[int, Field(ge=0, le=100_000)] = 100
+    """So many newest failures of each station keep their pictures, however old they are."""
+
+    retention_free_target_percent: Annotated[float, Field(ge=0, le=90)] = 5.0
+    """Below this share of free disk, retention takes the oldest pictures of *pass* before their time; 0 never does."""
+
+    retention_space_min_days: Annotated[int, Field(ge=1, le=36_500)] = 7
+    """Days for which no picture is taken before its time, however full the disk is."""
+
+    storage_alarm_free_percent: Annotated[float, Field(ge=0, le=90)] = 10.0
+    """Share of free disk in per cent below which an alert is raised; 0 raises none."""
+
+    storage_reserve_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 200
+    """MiB of disk that no picture may take, so that the database can be written and retention can make room."""
+
     upload_timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Seconds that a client may pause while sending a body."""
 
