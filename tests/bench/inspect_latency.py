@@ -15,6 +15,7 @@ from models.intake import read_image
 from models.recipe import Recipe
 from models.runtime import Runtime, open_runtime
 from models.simulation import SimulatedLine
+from tests.bench.part_client import PartClient, encode_part, stages_of
 from tests.pictures import jpeg_bytes
 
 _BLOCK = 30
@@ -66,15 +67,18 @@ def measure_latency(
     local: list[tuple[float, float, float]] = []
     request: list[float] = []
     stages: dict[str, list[float]] = {}
-    # In blocks: after each run the library's threads look for work for a while, which would disturb the other side.
-    for _ in range(rounds // _BLOCK):
-        local += [_in_process(runtime, pictures[i % len(pictures)]) for i in range(_BLOCK)][_SETTLING:]
-        for i in range(_BLOCK):
-            elapsed_ms, timings_ms = _over_http(client, pictures[i % len(pictures)])
-            if i >= _SETTLING:
-                request.append(elapsed_ms)
-                for stage, value in timings_ms.items():
-                    stages.setdefault(stage, []).append(float(value))
+    bodies = [encode_part(data) for data in pictures]
+    with PartClient(client) as line:
+        # In blocks: after each run the library's threads look for work for a while, which would disturb the other
+        # side.
+        for _ in range(rounds // _BLOCK):
+            local += [_in_process(runtime, pictures[i % len(pictures)]) for i in range(_BLOCK)][_SETTLING:]
+            for i in range(_BLOCK):
+                elapsed_ms, timings_ms = _over_http(line, bodies[i % len(bodies)])
+                if i >= _SETTLING:
+                    request.append(elapsed_ms)
+                    for stage, value in timings_ms.items():
+                        stages.setdefault(stage, []).append(float(value))
     decode_ms, inference_ms, network_ms = (statistics.median(column) for column in zip(*local, strict=True))
     return LatencyResult(
         precision,
@@ -104,8 +108,8 @@ def _in_process(runtime: Runtime, data: bytes) -> tuple[float, float, float]:
     return (decoded - start) * 1e3, (done - decoded) * 1e3, verdict.timings_ms["inference"]
 
 
-def _over_http(client: httpx.Client, data: bytes) -> tuple[float, dict[str, Any]]:
+def _over_http(line: PartClient, body: bytes) -> tuple[float, dict[str, Any]]:
     start = time.perf_counter()
-    response = client.post("/api/v1/inspect", files={"file": ("part.jpg", data, "image/jpeg")})
+    answer = line.inspect(body)
     elapsed_ms = (time.perf_counter() - start) * 1e3
-    return elapsed_ms, response.raise_for_status().json()["timings_ms"]
+    return elapsed_ms, stages_of(answer)
