@@ -23,8 +23,6 @@ from registry.version import (
     DEPLOYED,
     MODEL_NAME,
     TAG_BUNDLE_DIGEST,
-    TAG_DATASET_DIGEST,
-    TAG_GIT_COMMIT,
     TAG_METRIC_PREFIX,
     ModelVersion,
 )
@@ -61,22 +59,10 @@ def _publish(url: str, bundle: Bundle) -> str:
     metrics = _headline(bundle)
     for key, value in metrics.items():
         client.log_metric(run.info.run_id, key, value)
-    tags = _lineage(bundle)
-    tags |= {f"{TAG_METRIC_PREFIX}{key}": f"{value:.4f}" for key, value in metrics.items()}
+    tags = {f"{TAG_METRIC_PREFIX}{key}": f"{value:.4f}" for key, value in metrics.items()}
     publication = publish_bundle(client, bundle, run_id=run.info.run_id, tags=tags)
     client.set_terminated(run.info.run_id)
     return publication.version
-
-
-def _lineage(bundle: Bundle) -> dict[str, str]:
-    provenance = bundle.manifest.provenance
-    dataset = provenance.get("dataset")
-    described = dataset if isinstance(dataset, dict) else {}
-    found = {
-        TAG_DATASET_DIGEST: described.get("sha256") or described.get("train_sha256"),
-        TAG_GIT_COMMIT: provenance.get("git_commit"),
-    }
-    return {tag: str(value) for tag, value in found.items() if value}
 
 
 def _headline(bundle: Bundle) -> dict[str, float]:

@@ -19,8 +19,17 @@ from mlflow.types import ColSpec, DataType, Schema
 
 from models.bundle import Bundle
 from registry.errors import ProtectedVersionError
-from registry.version import BUNDLE_FOLDER, MODEL_NAME, TAG_BUNDLE_DIGEST, TAG_BUNDLE_VERSION
+from registry.version import (
+    BUNDLE_FOLDER,
+    MODEL_NAME,
+    TAG_BUNDLE_DIGEST,
+    TAG_BUNDLE_VERSION,
+    TAG_DATASET_DIGEST,
+    TAG_GIT_COMMIT,
+    TAG_MODEL_VERSION,
+)
 
+_ON_RUN = (TAG_BUNDLE_DIGEST, TAG_DATASET_DIGEST, TAG_GIT_COMMIT)
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "image")]),
     outputs=Schema(
@@ -57,7 +66,8 @@ def publish_bundle(
         client: Of the tracking server.
         bundle: A verified bundle.
         run_id: The run that made it; its bundle metrics are logged there.
-        tags: Lineage, see `registry.version`; the bundle's digest and version are added.
+        tags: Lineage, see `registry.version`. Digest and version of the bundle are added, and what its provenance
+            knows of data set and commit; the run gets the same, and the number of the version.
         name: The registered model; made if it does not exist.
 
     Raises:
@@ -76,11 +86,29 @@ def publish_bundle(
         raise
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     _ensure_registered(client, name)
-    all_tags = {**tags, TAG_BUNDLE_DIGEST: bundle.digest, TAG_BUNDLE_VERSION: bundle.manifest.version}
+    lineage = {**lineage_of(bundle), **tags, TAG_BUNDLE_DIGEST: bundle.digest}
+    all_tags = {**lineage, TAG_BUNDLE_VERSION: bundle.manifest.version}
     version = client.create_model_version(
         name, f"models:/{logged.model_id}", run_id=run_id, tags=all_tags, model_id=logged.model_id, await_creation_for=0
     )
+    on_run = {**{tag: lineage[tag] for tag in _ON_RUN if tag in lineage}, TAG_MODEL_VERSION: str(version.version)}
+    if TAG_GIT_COMMIT in on_run:
+        on_run["mlflow.source.git.commit"] = on_run[TAG_GIT_COMMIT]  # shown by MLflow's own page of a run
+    for key, value in on_run.items():
+        client.set_tag(run_id, key, value)
     return Publication(str(version.version), run_id, logged.model_id)
+
+
+def lineage_of(bundle: Bundle) -> dict[str, str]:
+    """What the provenance of a bundle says of its data set and commit, as tags; what it does not say is missing."""
+    provenance = bundle.manifest.provenance
+    dataset = provenance.get("dataset")
+    described = dataset if isinstance(dataset, dict) else {}
+    found = {
+        TAG_DATASET_DIGEST: described.get("digest") or described.get("sha256") or described.get("train_sha256"),
+        TAG_GIT_COMMIT: provenance.get("git_commit"),
+    }
+    return {tag: str(value) for tag, value in found.items() if value}
 
 
 def delete_version(client: MlflowClient, version: str, *, name: str = MODEL_NAME) -> None:

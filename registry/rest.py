@@ -20,6 +20,7 @@ _ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
 _PAGE: Final = 200
 MAX_DOWNLOAD_BYTES: Final = 512 * 2**20
 MAX_DOWNLOAD_FILES: Final = 500
+MAX_DOCUMENT_BYTES: Final = 8 * 2**20
 
 
 class MlflowRest:
@@ -130,6 +131,36 @@ class MlflowRest:
         runs = self._send("POST", "runs/search", body).get("runs", [])
         return TrackedMetrics.from_json(runs[0]) if runs else None
 
+    def run_page(self, run_id: str) -> str:
+        """Path and fragment of a run's page in the MLflow UI, to be put behind the server's address.
+
+        Raises:
+            UnknownVersionError: No such run.
+            RegistryUnavailableError: The server does not answer.
+        """
+        info = self._get("runs/get", run_id=run_id)["run"]["info"]
+        return f"/#/experiments/{info['experiment_id']}/runs/{run_id}"
+
+    def read_run_file(self, run_id: str, path: str) -> bytes:
+        """One file of a run's artifacts.
+
+        Raises:
+            UnknownVersionError: No such run or file.
+            RegistryError: Artifacts elsewhere than behind the server, or a file of more than 8 MiB.
+            RegistryUnavailableError: The server does not answer.
+        """
+        info = self._get("runs/get", run_id=run_id)["run"]["info"]
+        return self._read_file(str(info.get("artifact_uri", "")), path)
+
+    def read_version_file(self, version: ModelVersion, path: str) -> bytes:
+        """One file of a version's artifacts.
+
+        Raises:
+            UnknownVersionError, RegistryError, RegistryUnavailableError: As `read_run_file`.
+        """
+        answer = self._get("model-versions/get-download-uri", name=version.name, version=version.version)
+        return self._read_file(str(answer.get("artifact_uri", "")), path)
+
     def download(self, version: ModelVersion, folder: str, target: Path) -> None:
         """Copies one folder of a version's artifacts into `target`, which must exist.
 
@@ -143,13 +174,22 @@ class MlflowRest:
             RegistryUnavailableError: The server does not answer.
         """
         answer = self._get("model-versions/get-download-uri", name=version.name, version=version.version)
-        uri = str(answer.get("artifact_uri", ""))
-        if not uri.startswith("mlflow-artifacts:/"):
-            raise RegistryError(f"version {version.version} keeps its artifacts elsewhere: {uri or 'nowhere'}")
         budget = _Budget()
-        self._download_folder(f"{uri.removeprefix('mlflow-artifacts:').strip('/')}/{folder}", target, budget)
+        self._download_folder(f"{_path_of(str(answer.get('artifact_uri', '')))}/{folder}", target, budget)
         if not budget.files:
             raise RegistryError(f"version {version.version} has no {folder} (were its artifacts collected?)")
+
+    def _read_file(self, uri: str, path: str) -> bytes:
+        content = bytearray()
+        with _translated(), self._client.stream("GET", f"{_ARTIFACTS}/{quote(f'{_path_of(uri)}/{path}')}") as answer:
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                raise UnknownVersionError(f"there is no artifact {path}")
+            answer.raise_for_status()
+            for block in answer.iter_bytes(1 << 16):
+                content += block
+                if len(content) > MAX_DOCUMENT_BYTES:
+                    raise RegistryError(f"the artifact {path} is too large")
+        return bytes(content)
 
     def _download_folder(self, path: str, target: Path, budget: "_Budget") -> None:
         with _translated():
@@ -233,6 +273,17 @@ def _checked(answer: httpx.Response) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RegistryError("the registry's answer is no JSON object")
     return content
+
+
+def _path_of(uri: str) -> str:
+    """Where an artifact lies behind the server.
+
+    Raises:
+        RegistryError: It lies elsewhere.
+    """
+    if not uri.startswith("mlflow-artifacts:/"):
+        raise RegistryError(f"its artifacts lie elsewhere: {uri or 'nowhere'}")
+    return uri.removeprefix("mlflow-artifacts:").strip("/")
 
 
 def _quoted(name: str) -> str:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from mlflow import MlflowClient
@@ -55,6 +56,14 @@ class TrackedRun:
         dataset = Dataset(name=name, digest=digest[:_DIGEST_LENGTH], source_type="local", source=source)
         tag = InputTag("mlflow.data.context", context)
         self._client.log_inputs(self.run_id, [DatasetInput(dataset=dataset, tags=[tag])])
+
+    def log_files(self, folder: Path) -> None:
+        """Keeps the files of a folder as artifacts of the run.
+
+        Raises:
+            MlflowException: The server refuses or does not answer.
+        """
+        self._client.log_artifacts(self.run_id, str(folder))
 
     def publish(self, bundle: Bundle, *, tags: Mapping[str, str], name: str = MODEL_NAME) -> str:
         """The number of the new version that the run made.

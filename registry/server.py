@@ -44,6 +44,7 @@ def serve(data_dir: Path, host: str, port: int) -> None:
     (data_dir / "artifacts").mkdir(parents=True, exist_ok=True)
     os.environ.update(environment(data_dir, host, port))
     _upgrade_database(data_dir)
+    _protect_aliased()
     uvicorn.run("mlflow.server.fastapi_app:app", host=host, port=port, log_level="warning", proxy_headers=False)
 
 
@@ -61,6 +62,19 @@ def _upgrade_database(data_dir: Path) -> None:
             _upgrade_db(engine)  # type: ignore[no-untyped-call]
     finally:
         engine.dispose()
+
+
+def _protect_aliased() -> None:
+    from mlflow.server import handlers  # noqa: PLC0415
+
+    from registry.protection import protect_aliased  # noqa: PLC0415
+
+    artifacts = handlers._get_artifact_repo_mlflow_artifacts()  # type: ignore[no-untyped-call]  # noqa: SLF001
+    protect_aliased(
+        handlers._get_model_registry_store(),  # noqa: SLF001
+        handlers._get_tracking_store(),  # noqa: SLF001
+        artifacts,
+    )
 
 
 def _main() -> None:

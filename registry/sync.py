@@ -1,9 +1,13 @@
 """From a registry version to a verified bundle on this disk."""
 
+import hashlib
 import tempfile
 from pathlib import Path
 
-from models.bundle import Bundle, load_bundle
+from pydantic import ValidationError
+
+from models.bundle import MANIFEST_NAME, Bundle, load_bundle
+from models.manifest import Manifest
 from registry.errors import RegistryError
 from registry.local_store import LocalStore
 from registry.rest import MlflowRest
@@ -34,3 +38,19 @@ def fetch_bundle(rest: MlflowRest, store: LocalStore, version: ModelVersion) -> 
         if bundle.digest != digest:
             raise RegistryError(f"version {version.version} is not the bundle that was registered (digest differs)")
         return store.install(Path(scratch))
+
+
+def read_manifest(rest: MlflowRest, version: ModelVersion) -> Manifest:
+    """What the bundle of a version says of itself, verified, without fetching the rest of the bundle.
+
+    Raises:
+        RegistryError: It is not the manifest that was registered, or none.
+        RegistryUnavailableError: The server does not answer.
+    """
+    raw = rest.read_version_file(version, f"{BUNDLE_FOLDER}/{MANIFEST_NAME}")
+    if hashlib.sha256(raw).hexdigest() != version.tags.get(TAG_BUNDLE_DIGEST):
+        raise RegistryError(f"version {version.version} is not the bundle that was registered (digest differs)")
+    try:
+        return Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        raise RegistryError(f"version {version.version} has an invalid manifest") from error

@@ -18,6 +18,25 @@ TAG_DATASET_DIGEST: Final = "ussop.dataset_digest"
 TAG_BASE_VERSION: Final = "ussop.base_version"
 TAG_GIT_COMMIT: Final = "ussop.git_commit"
 TAG_FLOW_RUN: Final = "ussop.flow_run_id"
+# On the run: the version that came of it, so that the way back is as short as the way there.
+TAG_MODEL_VERSION: Final = "ussop.model_version"
+# Folder of the frozen test parts of its data set, on the machine that trained it.
+TAG_TEST_SET: Final = "ussop.test_set"
+# When it was put to use last (UTC); a version without it never inspected.
+TAG_DEPLOYED_AT: Final = "ussop.deployed_at"
+
+# What the gate said: `passed`, `blocked` or `overridden`, why, on which pictures, and where its figures are kept.
+TAG_GATE: Final = "ussop.gate"
+TAG_GATE_REASONS: Final = "ussop.gate.reasons"
+TAG_GATE_TEST_DIGEST: Final = "ussop.gate.test_digest"
+TAG_GATE_RUN: Final = "ussop.gate.run_id"
+TAG_GATE_FLOW_RUN: Final = "ussop.gate.flow_run_id"
+TAG_GATE_AT: Final = "ussop.gate.judged_at"
+TAG_OVERRIDE_REASON: Final = "ussop.gate.override_reason"
+TAG_APPROVED_BY: Final = "ussop.gate.approved_by"
+GATE_EXPERIMENT: Final = "inspector-gate"
+GATE_REPORT: Final = "gate.json"
+TAG_LENGTH: Final = 4000  # MLflow refuses tags of more than 5,000 characters
 
 # Numbers worth a look beside the version: `ussop.metric.box_ap50`, `ussop.latency_ms.openvino.f32`.
 TAG_METRIC_PREFIX: Final = "ussop.metric."

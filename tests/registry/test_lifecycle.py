@@ -8,19 +8,20 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from models.bundle import Bundle
+from models.bundle import Bundle, seal_bundle
 from models.errors import BundleError
 from models.intake import read_image
 from models.recipe import Recipe
 from models.runtime import open_runtime
 from registry.errors import ProtectedVersionError, RegistryError, RegistryUnavailableError, UnknownVersionError
 from registry.local_store import LocalStore
-from registry.publish import delete_version
+from registry.publish import delete_version, publish_bundle
 from registry.rest import MlflowRest
-from registry.sync import fetch_bundle
+from registry.sync import fetch_bundle, read_manifest
 from registry.version import CANDIDATE, DEPLOYED, TAG_BUNDLE_DIGEST
 from tests.mlflow_server import free_port
 from tests.pictures import png_bytes, square_picture
+from tests.tiny_bundle import build_tiny_bundle
 
 Two = tuple[str, Bundle, Bundle]
 
@@ -72,6 +73,35 @@ def test_lineage_is_in_the_tags(two_versions: Two, rest: MlflowRest) -> None:
     assert version.run_id
     rest.set_tag(name, "1", "ussop.gate", "passed")
     assert rest.version(name, "1").tags["ussop.gate"] == "passed"
+
+
+def test_version_run_data_set_and_commit_lead_to_each_other(
+    client: MlflowClient, rest: MlflowRest, tmp_path: Path
+) -> None:
+    name, commit = "inspector-lineage", "c" * 40
+    bundle = build_tiny_bundle(tmp_path / "bundle")
+    provenance = {"dataset": {"digest": "d" * 64}, "git_commit": commit}
+    bundle = seal_bundle(bundle.root, bundle.manifest.model_copy(update={"provenance": provenance}))
+    run_id = client.create_run(client.create_experiment(name)).info.run_id
+    version = publish_bundle(client, bundle, run_id=run_id, tags={}, name=name).version
+    tags, of_run = rest.version(name, version).tags, client.get_run(run_id).data.tags
+    assert (tags["ussop.dataset_digest"], tags["ussop.git_commit"]) == ("d" * 64, commit)
+    assert of_run["ussop.model_version"] == version
+    shared = ("ussop.dataset_digest", "ussop.git_commit", "ussop.bundle_digest")
+    assert [of_run[tag] for tag in shared] == [tags[tag] for tag in shared]
+    assert of_run["mlflow.source.git.commit"] == commit
+
+
+def test_manifest_is_read_without_the_bundle_and_refused_when_it_is_another(
+    two_versions: Two, rest: MlflowRest
+) -> None:
+    name, first, second = two_versions
+    assert read_manifest(rest, rest.version(name, "1")) == first.manifest
+    rest.set_tag(name, "1", TAG_BUNDLE_DIGEST, second.digest)
+    with pytest.raises(RegistryError, match="digest differs"):
+        read_manifest(rest, rest.version(name, "1"))
+    with pytest.raises(UnknownVersionError):
+        rest.read_version_file(rest.version(name, "2"), "bundle/nothing.json")
 
 
 def test_unknown_when_not_in_the_registry(two_versions: Two, rest: MlflowRest) -> None:

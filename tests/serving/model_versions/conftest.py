@@ -66,6 +66,8 @@ def publish(mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> Publish:
     publish = publisher(mlflow_url, monkeypatch)
     client = MlflowClient(mlflow_url, mlflow_url)
     if client.search_registered_models(f"name='{MODEL_NAME}'"):
+        for alias in client.get_registered_model(MODEL_NAME).aliases:  # what one points at cannot be deleted
+            client.delete_registered_model_alias(MODEL_NAME, alias)
         client.delete_registered_model(MODEL_NAME)
     return publish
 
