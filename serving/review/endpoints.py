@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from serving.auth.dependencies import CurrentUser, require
+from serving.auth.dependencies import CurrentUser, require, require_or_platform
 from serving.auth.principal import Principal
 from serving.errors import Forbidden
 from serving.images.links import ImageLinks
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1/active-learning", tags=["active learning"])
 
 ItemId = Annotated[str, Path(max_length=36)]
 Operator = Annotated[Principal, Depends(require("operator"))]
-Engineer = Annotated[Principal, Depends(require("engineer"))]
+Curator = Annotated[Principal, Depends(require_or_platform("engineer"))]
 
 
 @router.get("/stats")
@@ -80,7 +80,7 @@ async def skip(platform: PlatformDep, user: Operator, item_id: ItemId) -> Annota
 
 
 @router.post("/items")
-async def put_items(platform: PlatformDep, _user: Engineer, request: ItemsIn) -> ItemsOut:
+async def put_items(platform: PlatformDep, _user: Curator, request: ItemsIn) -> ItemsOut:
     """Puts inspections into the queue, each with the strategies that chose it; sent twice, nothing doubles."""
     return await asyncio.wrap_future(platform.database.write(lambda session: service.put_items(session, request)))
 

@@ -6,6 +6,8 @@ from uuid import uuid4
 
 from sqlmodel import Session
 
+from models.recipe import Thresholds
+from models.uncertainty import uncertainty_of_part
 from serving.media.store import EXTENSIONS
 from serving.review import repository
 from serving.tables import Inspection, InspectionDetection, ReviewItem
@@ -22,18 +24,13 @@ def enter_uncertain(session: Session, inspection: Inspection, detections: Sequen
     repository.add_if_new(session, new_item(inspection, detections, [reason]))
 
 
-def uncertainty(detections: Sequence[InspectionDetection], thresholds: Mapping[str, Any]) -> float:
-    """How near a detection comes to the middle between its two thresholds: 1 in the middle, 0 outside."""
-    scores = [0.0]
-    for found in detections:
-        limits = thresholds.get(found.class_name)
-        if limits is None:
-            continue
-        low, high = float(limits["accept_below"]), float(limits["reject_above"])
-        half = (high - low) / 2
-        distance = abs(found.confidence - (low + high) / 2)
-        scores.append(max(0.0, 1 - distance / half) if half > 0 else float(distance == 0))
-    return round(max(scores), 4)
+def uncertainty(
+    detections: Sequence[InspectionDetection], thresholds: Mapping[str, Any], *, highest_not_counted: float = 0.0
+) -> float:
+    """How near the scores came to the thresholds that decided, 0-1; see `models.uncertainty`."""
+    limits = {k: Thresholds(float(t["accept_below"]), float(t["reject_above"])) for k, t in thresholds.items()}
+    scores = [(found.class_name, found.confidence) for found in detections]
+    return round(uncertainty_of_part(scores, limits, highest_not_counted=highest_not_counted), 4)
 
 
 def new_item(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlmodel import Session
 
@@ -11,7 +11,9 @@ from serving.inspections import repository as inspections
 from serving.review import entry, repository
 from serving.review.labels import Label, fitted
 from serving.review.schemas import AnnotatedOut, ItemsIn, ItemsOut, StatsOut
-from serving.tables import OutboxEvent, ReviewItem
+from serving.tables import Inspection, OutboxEvent, ReviewItem
+
+Outcome = Literal["added", "updated", "labeled"]
 
 
 def stats(session: Session) -> StatsOut:
@@ -102,21 +104,31 @@ def put_items(session: Session, request: ItemsIn) -> ItemsOut:
     unknown: list[str] = []
     for wanted in request.items:
         inspection = inspections.find(session, wanted.inspection_id)
-        if inspection is None:
+        if inspection is None or inspection.picture_deleted_at is not None:
             unknown.append(wanted.inspection_id)
             continue
-        reasons = [reason.model_dump() for reason in wanted.reasons]
-        item = repository.find_by_content(session, inspection.image_sha256)
-        if item is None:
-            detections = inspections.detections_of(session, [inspection.id]).get(inspection.id, [])
-            repository.add_if_new(session, entry.new_item(inspection, detections, reasons))
-            added += 1
-        elif item.state == "pending":
-            _merge_reasons(session, item, reasons)
-            updated += 1
-        else:
-            labeled += 1
+        _, outcome = put_item(session, inspection, [reason.model_dump() for reason in wanted.reasons])
+        added += outcome == "added"
+        updated += outcome == "updated"
+        labeled += outcome == "labeled"
     return ItemsOut(added=added, updated=updated, labeled=labeled, unknown=unknown)
+
+
+def put_item(session: Session, inspection: Inspection, reasons: list[dict[str, Any]]) -> tuple[ReviewItem, Outcome]:
+    """The queue's item of an inspection's picture, and what became of it. Runs in the writer.
+
+    A picture that waits already gets the reasons on top; what people have labelled or skipped stays as it is.
+    """
+    item = repository.find_by_content(session, inspection.image_sha256)
+    if item is None:
+        detections = inspections.detections_of(session, [inspection.id]).get(inspection.id, [])
+        if repository.add_if_new(session, entry.new_item(inspection, detections, reasons)):
+            return _by_content(session, inspection), "added"
+        item = _by_content(session, inspection)  # another process was faster
+    if item.state != "pending":
+        return item, "labeled"
+    _merge_reasons(session, item, reasons)
+    return item, "updated"
 
 
 def require_deletable(session: Session, inspection_id: str) -> None:
@@ -134,6 +146,13 @@ def _require(session: Session, item_id: str) -> ReviewItem:
     item = repository.find(session, item_id)
     if item is None:
         raise NotFound("there is no such picture in the queue")
+    return item
+
+
+def _by_content(session: Session, inspection: Inspection) -> ReviewItem:
+    item = repository.find_by_content(session, inspection.image_sha256)
+    if item is None:
+        raise Conflict("the picture stands in the queue under another inspection")
     return item
 
 
