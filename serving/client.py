@@ -2,19 +2,26 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from serving.batch.schemas import BatchReport
+from serving.curation.schemas import CandidateList, CandidateOut, DrawIn, DrawOut
 from serving.datasets.schemas import TrainedOut
 from serving.inspections.schemas import InspectionOut
+from serving.review.schemas import ItemsIn, ItemsOut, StatsOut
+from serving.stations.schemas import StationList, StationOut
 
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
 _TIMEOUT_S: Final = 30.0
 _LONGEST_DETAIL: Final = 300
+_CANDIDATES_AT_ONCE: Final = 500
 
 
 class ClientError(Exception):
@@ -126,6 +133,72 @@ class UssopClient:
             return TrainedOut.model_validate_json(answer.content).trained
         except ValidationError as error:
             raise ClientError("the answer is no count", status=answer.status_code) from error
+
+    def candidates(self, since: datetime, *, station_id: str | None = None) -> Iterator[CandidateOut]:
+        """The inspections since a moment whose picture is still there, oldest first, page by page.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted: dict[str, Any] = {"since": since.isoformat(), "limit": _CANDIDATES_AT_ONCE}
+        if station_id is not None:
+            wanted["station_id"] = station_id
+        while True:
+            page = self._ask(CandidateList, "GET", "/active-learning/candidates", params=wanted)
+            yield from page.candidates
+            if page.next_cursor is None:
+                return
+            wanted["cursor"] = page.next_cursor
+
+    def draw_audit(self, wanted: DrawIn) -> DrawOut:
+        """The passes that were drawn by lot.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(DrawOut, "POST", "/active-learning/audit/draws", json=wanted.model_dump(mode="json"))
+
+    def put_review_items(self, items: ItemsIn) -> ItemsOut:
+        """What became of inspections that were put into the review queue.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(ItemsOut, "POST", "/active-learning/items", json=items.model_dump(mode="json"))
+
+    def review_stats(self) -> StatsOut:
+        """How far the review queue is.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(StatsOut, "GET", "/active-learning/stats")
+
+    def stations(self) -> list[StationOut]:
+        """Every station with its rules.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(StationList, "GET", "/stations").stations
+
+    def picture(self, image_url: str) -> bytes:
+        """The original bytes of a picture.
+
+        Args:
+            image_url: As an answer of the API gave it. It may have expired: the token opens it.
+
+        Raises:
+            ClientError: It is not there (any more), or there was no answer.
+        """
+        return self._send("GET", str(self._client.base_url.join(image_url.partition("?")[0]))).content
+
+    def _ask(self, kind: type[AnswerT], method: str, path: str, **content: Any) -> AnswerT:
+        answer = self._send(method, path, **content)
+        try:
+            return kind.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ClientError(f"the answer to {path} is not what was asked for", status=answer.status_code) from error
 
     def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **content: Any) -> httpx.Response:
         token = self._token or self._log_in("")
