@@ -7,12 +7,13 @@ from fastapi.responses import FileResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from serving.auth.dependencies import access_claims, current_user
-from serving.errors import NotFound
+from serving.errors import Gone, NotFound
 from serving.images.links import ROUTE
 from serving.inspections import repository
 from serving.media.store import inspection_id_of
 from serving.platform import PlatformDep
 from serving.review import repository as review
+from serving.tables import Inspection
 
 router = APIRouter(tags=["images"])
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="In place of a signed link")
@@ -43,7 +44,10 @@ async def may_see(
     f"{ROUTE}/{{path:path}}",
     response_class=FileResponse,
     dependencies=[Depends(may_see)],
-    responses={200: {"content": {"image/*": {}}, "description": "The picture, exactly as it was received"}},
+    responses={
+        200: {"content": {"image/*": {}}, "description": "The picture, exactly as it was received"},
+        410: {"description": "Retention has deleted the picture"},
+    },
 )
 def get_image(platform: PlatformDep, path: str) -> FileResponse:
     """The original picture of an inspection or of a data set."""
@@ -54,6 +58,8 @@ def get_image(platform: PlatformDep, path: str) -> FileResponse:
         # An imported picture's file is named by its item, an inspected one's by its inspection.
         row = repository.find(session, inspection_id) or review.find(session, inspection_id)
     file = platform.live.media.find(path)
+    if isinstance(row, Inspection) and row.image_path == path and row.picture_deleted_at is not None:
+        raise Gone(f"retention deleted this picture on {row.picture_deleted_at:%Y-%m-%d}; its inspection stays")
     if row is None or row.image_path != path or file is None:
         raise NotFound("there is no such picture")
     return FileResponse(

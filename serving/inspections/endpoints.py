@@ -7,15 +7,17 @@ import structlog
 from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Response, UploadFile
 from pydantic import AfterValidator
 
+from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.errors import NotFound, PayloadTooLarge
-from serving.inspections import repository, service
+from serving.inspections import holds, repository, service
 from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.repository import InspectionFilter
-from serving.inspections.schemas import Decision, DeletedOut, InspectionList, InspectionOut
-from serving.platform import PlatformDep
+from serving.inspections.schemas import Decision, DeletedOut, HoldIn, InspectionList, InspectionOut
+from serving.platform import Platform, PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
+from serving.tables import Inspection
 
 _log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", tags=["inspections"])
@@ -132,6 +134,34 @@ async def delete_inspection(platform: PlatformDep, user: Engineer, inspection_id
         # The row is gone, which is what was asked for; the repair removes the file at the next start.
         _log.error("picture_not_removed", path=path, error=str(error))
     return DeletedOut(id=inspection_id)
+
+
+@router.put("/inspect/{inspection_id}/hold")
+async def hold_inspection(
+    platform: PlatformDep, _user: Engineer, actor: CurrentActor, inspection_id: InspectionId, wanted: HoldIn
+) -> InspectionOut:
+    """Puts an inspection on hold: neither its picture nor its record may be deleted."""
+    now = platform.clock()
+    held = platform.database.write(
+        lambda session: holds.put(session, inspection_id, wanted.reason, actor=actor, now=now)
+    )
+    return await asyncio.to_thread(_shown, platform, await asyncio.wrap_future(held))
+
+
+@router.delete("/inspect/{inspection_id}/hold")
+async def release_inspection(
+    platform: PlatformDep, _user: Engineer, actor: CurrentActor, inspection_id: InspectionId
+) -> InspectionOut:
+    """Lifts the hold of an inspection."""
+    now = platform.clock()
+    lifted = platform.database.write(lambda session: holds.lift(session, inspection_id, actor=actor, now=now))
+    return await asyncio.to_thread(_shown, platform, await asyncio.wrap_future(lifted))
+
+
+def _shown(platform: Platform, row: Inspection) -> InspectionOut:
+    with platform.database.read() as session:
+        detections = repository.detections_of(session, [row.id]).get(row.id, [])
+    return row_to_schema(row, detections, platform.live.links.link_to(row.image_path, platform.clock()))
 
 
 def _answer(outcome: service.Outcome) -> Response:

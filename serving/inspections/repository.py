@@ -42,6 +42,11 @@ def find(session: Session, inspection_id: str) -> Inspection | None:
     return session.get(Inspection, inspection_id)
 
 
+def find_for_change(session: Session, inspection_id: str) -> Inspection | None:
+    """The same, locked until the transaction ends: whoever decides on its picture waits for the other."""
+    return session.get(Inspection, inspection_id, with_for_update=True)
+
+
 def find_by_key(session: Session, requested_by: str, idempotency_key: str) -> Inspection | None:
     """The inspection that a user asked for under that idempotency key."""
     query = select(Inspection).where(
@@ -89,12 +94,12 @@ def image_paths_of(session: Session, inspection_ids: Iterable[str]) -> Mapping[s
 def image_paths_between(
     session: Session, after: tuple[datetime, str], before: datetime, limit: int
 ) -> Sequence[tuple[datetime, str, str]]:
-    """Time, id and picture's path of the next inspections after `after` (time, id), oldest first."""
+    """Time, id and picture's path of the next inspections after `after` (time, id) with a picture, oldest first."""
     since, last_id = after
     created_at, own_id = col(Inspection.created_at), col(Inspection.id)
     query = (
         select(Inspection.created_at, Inspection.id, Inspection.image_path)
-        .where(created_at < before)
+        .where(created_at < before, col(Inspection.picture_deleted_at).is_(None))
         .where((created_at > since) | ((created_at == since) & (own_id > last_id)))
         .order_by(created_at, own_id)
         .limit(limit)

@@ -1,9 +1,9 @@
 """What inspections look like on the wire."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 Decision = Literal["pass", "fail", "uncertain"]
 Source = Literal["upload", "camera"]
@@ -67,6 +67,20 @@ class InspectionOut(BaseModel):
     image_bytes: int
     width_px: int
     height_px: int
+    picture_deleted_at: datetime | None = None
+    """When retention deleted the picture; the link answers 410 since then."""
+    hold_reason: str | None = None
+    """Why neither picture nor record may be deleted; None where nothing forbids it."""
+    held_by: str | None = None
+    held_at: datetime | None = None
+
+
+class HoldIn(BaseModel):
+    """Why an inspection must stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
 class InspectionList(BaseModel):

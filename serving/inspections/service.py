@@ -13,6 +13,7 @@ from sqlmodel import Session
 from models.errors import ModelError
 from serving.errors import NotFound, ServingError
 from serving.inspections import repository
+from serving.inspections.holds import require_not_on_hold
 from serving.inspections.idempotency import request_digest, require_same
 from serving.inspections.pipeline import Taken, inspect_and_store
 from serving.inspections.records import InspectionOrder, row_to_schema
@@ -76,11 +77,12 @@ def delete_inspection(session: Session, inspection_id: str, *, deleted_by: str, 
 
     Raises:
         NotFound: There is no such inspection.
-        Conflict: Its picture is labelled: training data stays.
+        Conflict: It is on hold, or its picture is labelled: training data stays.
     """
-    row = repository.find(session, inspection_id)
+    row = repository.find_for_change(session, inspection_id)
     if row is None:
         raise NotFound("there is no such inspection")
+    require_not_on_hold(row)
     require_deletable(session, inspection_id)
     path = row.image_path
     data = {"action": "inspection.deleted", "by": deleted_by, "inspection_id": inspection_id, "image_path": path}

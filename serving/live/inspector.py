@@ -50,7 +50,7 @@ class LiveInspector:
     def __init__(self, settings: Settings, database: Database) -> None:
         workers = settings.inference_workers or os.cpu_count() or 1
         self.models = ModelHolder()
-        self.media = MediaStore(settings.media_dir)
+        self.media = MediaStore(settings.media_dir, reserve_bytes=settings.storage_reserve_mb * 2**20)
         self.stations = StationBook(database)
         self.camera = GuardedCamera(
             open_camera(settings),

@@ -6,13 +6,17 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from serving.errors import StorageUnavailable
+
+_log = structlog.get_logger(__name__)
 
 # Media type by content (never by what the client claims) and the ending that stands for it.
 EXTENSIONS: Final = {
@@ -52,8 +56,10 @@ def inspection_id_of(path: str) -> str | None:
 class MediaStore:
     """The folder of the original pictures. Every method blocks; safe to call from several threads."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, reserve_bytes: int = 0) -> None:
+        """Takes the folder, and how much of its disk no picture may take."""
         self.root = root
+        self._reserve_bytes = reserve_bytes
         self._known_folders: set[Path] = set()
         # Saved by this process, row not committed yet: the repair must not take them for orphans.
         self._pending: set[str] = set()
@@ -83,6 +89,7 @@ class MediaStore:
         Raises:
             StorageUnavailable: Disk full, read-only or failing; nothing is left behind.
         """
+        self._require_room(len(data))
         path = f"{day:%Y/%m/%d}/{inspection_id}.{EXTENSIONS[media_type]}"
         temporary = self.root / INCOMING / inspection_id
         target = self.root / path
@@ -123,6 +130,21 @@ class MediaStore:
         finally:
             self.settle(path)
 
+    def remove_all(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of the pictures that are gone for good when this returns; what was gone before is among them."""
+        gone: dict[Path, set[str]] = {}
+        for path in paths:
+            if inspection_id_of(path) is None:
+                continue  # whatever the database says, nothing else is ever removed
+            file = self.root / path
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                _log.error("picture_not_removed", path=path, error=str(error))
+            else:
+                gone.setdefault(file.parent, set()).add(path)
+        return frozenset().union(*(paths for folder, paths in gone.items() if _is_synced(folder)))
+
     def set_aside(self, path: str) -> None:
         """Moves an orphan out of the way, to be looked at or removed by a person.
 
@@ -153,6 +175,19 @@ class MediaStore:
                 with os.scandir(folder) as entries:
                     yield from (f"{day}/{entry.name}" for entry in entries if inspection_id_of(f"{day}/{entry.name}"))
 
+    def _require_room(self, size_bytes: int) -> None:
+        """Refuses what would eat into the reserve.
+
+        On a disk that is full to the last byte the database cannot be written either, and then nothing could be
+        deleted any more: the mark that a picture is deleted needs a place.
+        """
+        try:
+            disk = os.statvfs(self.root)
+        except OSError as error:
+            raise StorageUnavailable(f"the picture cannot be stored: {error.strerror or error}") from error
+        if disk.f_bavail * disk.f_frsize < self._reserve_bytes + size_bytes:
+            raise StorageUnavailable("the disk is full: what is left is kept for the database")
+
     def _make_folder(self, folder: Path) -> None:
         if folder in self._known_folders:
             return
@@ -172,6 +207,17 @@ def _write_durably(file: Path, data: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_synced(folder: Path) -> bool:
+    try:
+        _sync_folder(folder)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        _log.error("folder_not_synced", folder=str(folder), error=str(error))
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

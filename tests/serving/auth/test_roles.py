@@ -20,6 +20,8 @@ _LOWEST_ROLE = {
     ("POST", "/api/v1/inspect/camera"): "operator",
     ("GET", "/api/v1/inspect/{inspection_id}"): "viewer",
     ("DELETE", "/api/v1/inspect/{inspection_id}"): "engineer",
+    ("PUT", "/api/v1/inspect/{inspection_id}/hold"): "engineer",
+    ("DELETE", "/api/v1/inspect/{inspection_id}/hold"): "engineer",
     ("GET", "/api/v1/inspections"): "viewer",
     ("GET", "/api/v1/stations"): "viewer",
     ("GET", "/api/v1/stations/{station_id}"): "viewer",
@@ -39,7 +41,10 @@ _LOWEST_ROLE = {
     ("GET", "/api/v1/active-learning/queue"): "viewer",
     ("POST", "/api/v1/active-learning/annotate/{item_id}"): "operator",
     ("POST", "/api/v1/active-learning/skip/{item_id}"): "operator",
-    ("POST", "/api/v1/active-learning/items"): "engineer",
+    ("POST", "/api/v1/active-learning/items"): "engineer",  # and the platform's own account
+    ("GET", "/api/v1/active-learning/candidates"): "viewer",
+    ("GET", "/api/v1/active-learning/audit"): "viewer",
+    ("POST", "/api/v1/active-learning/audit/draws"): "engineer",  # and the platform's own account
     ("POST", "/api/v1/datasets/import"): "engineer",
     ("GET", "/api/v1/datasets/imports/{import_id}"): "viewer",
     ("GET", "/api/v1/datasets"): "viewer",
@@ -53,6 +58,8 @@ _LOWEST_ROLE = {
     ("GET", "/api/v1/openvino/status"): "viewer",
     ("POST", "/api/v1/openvino/load"): "engineer",
     ("POST", "/api/v1/openvino/benchmark"): "engineer",
+    ("GET", "/api/v1/audit"): "admin",
+    ("GET", "/api/v1/audit/verify"): "admin",
     ("GET", "/metrics"): _EVERYBODY,  # from this machine, see tests/serving/test_metrics.py
 }
 
