@@ -76,13 +76,25 @@ class Runtime:
         """Version of the bundle."""
         return self.manifest.version
 
+    def preprocess(self, pixels_rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], Placement]:
+        """What the network sees of a picture, float32 (1, 3, height, width), and where the picture lies in it.
+
+        Args:
+            pixels_rgb: uint8 (height, width, 3), RGB.
+        """
+        rules = self.manifest.input
+        canvas, placement = letterbox(pixels_rgb, rules.shape_hw, pad_value=rules.pad_value)
+        if rules.colour_order == "bgr":
+            canvas = canvas[..., ::-1]
+        return pixels_to_blob(canvas, rules.scale), placement
+
     def infer(self, pixels_rgb: npt.NDArray[np.uint8]) -> tuple[Candidates, tuple[npt.NDArray[np.float32], ...]]:
         """Candidates in input pixels and the raw outputs, for calibration and parity checks.
 
         Args:
             pixels_rgb: uint8 (height, width, 3).
         """
-        blob, _ = self._preprocess(pixels_rgb)
+        blob, _ = self.preprocess(pixels_rgb)
         outputs = self._backend.run(blob)
         return self._candidates(outputs), outputs
 
@@ -99,7 +111,7 @@ class Runtime:
         Raises:
             InferenceError: The network gave no usable answer.
         """
-        blob, placement = self._preprocess(pixels_rgb)
+        blob, placement = self.preprocess(pixels_rgb)
         outputs = self._backend.run(blob)
         return self._postprocess(outputs, placement, mm_per_px, [masks_from] * len(self.manifest.classes))
 
@@ -115,7 +127,7 @@ class Runtime:
         """
         # Durations only: no value of a verdict depends on the clock.
         start = time.perf_counter()
-        blob, placement = self._preprocess(picture.pixels_rgb)
+        blob, placement = self.preprocess(picture.pixels_rgb)
         prepared = time.perf_counter()
         outputs = self._backend.run(blob)
         inferred = time.perf_counter()
@@ -139,13 +151,6 @@ class Runtime:
             InferenceError: The network does not run.
         """
         self.detect(np.full((*self.manifest.input.shape_hw, 3), 127, np.uint8))
-
-    def _preprocess(self, pixels_rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], Placement]:
-        rules = self.manifest.input
-        canvas, placement = letterbox(pixels_rgb, rules.shape_hw, pad_value=rules.pad_value)
-        if rules.colour_order == "bgr":
-            canvas = canvas[..., ::-1]
-        return pixels_to_blob(canvas, rules.scale), placement
 
     def _candidates(self, outputs: tuple[npt.NDArray[np.float32], ...]) -> Candidates:
         expected = 2 if self.manifest.task == "segment" else 1
