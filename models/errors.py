@@ -37,3 +37,9 @@ class InferenceError(ModelError):
     """The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*."""
 
     code = "inference_failed"
+
+
+class NetworkLayoutError(ModelError):
+    """A network runs, but its inputs and outputs are not those that the feature knows."""
+
+    code = "network_layout"

@@ -23,12 +23,14 @@ class MaskOutline:
         area_px: Mask area in picture pixels.
         length_px: Longer side of the smallest rotated rectangle around the mask, picture pixels.
         width_px: Shorter side of it.
+        box_xyxy: The upright box around the mask in picture pixels; None where there is no mask.
     """
 
     rings: tuple[Polygon, ...]
     area_px: float
     length_px: float
     width_px: float
+    box_xyxy: tuple[float, float, float, float] | None = None
 
 
 def outline_of_mask(
@@ -91,11 +93,14 @@ def _trace(mask: npt.NDArray[np.uint8], origin_xy: tuple[float, float], step_xy:
     for contour in contours:
         simple = cv2.approxPolyDP(contour, 0.7, closed=True).reshape(-1, 2)
         if len(simple) >= 3:
-            points = (simple + 0.5) * step + np.array(origin_xy)
-            rings.append(tuple((round(float(x), 2), round(float(y), 2)) for x, y in points))
+            corners = (simple + 0.5) * step + np.array(origin_xy)
+            rings.append(tuple((round(float(x), 2), round(float(y), 2)) for x, y in corners))
     area = float(np.count_nonzero(mask)) * step_xy[0] * step_xy[1]
-    points_px = (np.concatenate(contours).reshape(-1, 2) * step).astype(np.float32)
-    _, sides, _ = cv2.minAreaRect(points_px)
+    points = np.concatenate(contours).reshape(-1, 2)
+    _, sides, _ = cv2.minAreaRect((points * step).astype(np.float32))
     # The rectangle runs through pixel centres; half a pixel is missing at each end.
     length, width = max(sides) + max(step_xy), min(sides) + min(step_xy)
-    return MaskOutline(tuple(rings), area, float(length), float(width))
+    (left, top), (right, bottom) = points.min(axis=0) * step, (points.max(axis=0) + 1) * step
+    x, y = origin_xy
+    box = (x + float(left), y + float(top), x + float(right), y + float(bottom))
+    return MaskOutline(tuple(rings), area, float(length), float(width), box)
