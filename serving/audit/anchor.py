@@ -70,14 +70,18 @@ class Anchor:
                 _log.error("audit_log_damaged", anchor=seen, newest=newest.seq)
                 return
             if present is None or present.seq < newest.seq:
-                self.write(newest)
+                self._write(newest)
 
-    def write(self, link: Link) -> None:
-        """Put this entry into the file, whatever it says now.
+    def replace(self, newest: Link) -> None:
+        """Note this entry, whatever the file says now.
 
         Raises:
             OSError: It cannot be written.
         """
+        with self._locked():
+            self._write(newest)
+
+    def _write(self, link: Link) -> None:
         scratch = self.path.with_suffix(".new")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

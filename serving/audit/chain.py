@@ -57,10 +57,21 @@ class AuditChain:
         if settings.audit_key is not None:
             text, origin = settings.audit_key.get_secret_value(), "AUDIT_KEY"
         else:
-            text, origin = read_or_create(settings.audit_key_file, new_key()), str(settings.audit_key_file)
+            text, origin = read_or_create(settings.audit_key_file, new_key()), settings.audit_key_file.name
         if len(text.encode()) < MIN_KEY_BYTES:
             raise ConfigurationError(f"{origin} is shorter than {MIN_KEY_BYTES} bytes")
         return cls(text.encode(), Anchor(settings.audit_anchor_file))
+
+    @classmethod
+    def existing(cls, settings: Settings) -> Self:
+        """The chain of this installation, whose key must be there already: a new one would fit no entry.
+
+        Raises:
+            ConfigurationError: There is no key, or it cannot be used.
+        """
+        if settings.audit_key is None and not settings.audit_key_file.exists():
+            raise ConfigurationError(f"there is no key of the audit log: {settings.audit_key_file}")
+        return cls.open(settings)
 
     def mac_of(self, entry: AuditEntry, previous_mac: str) -> str:
         """HMAC-SHA-256, in hex, over the entry and the MAC of the one before."""

@@ -64,15 +64,16 @@ def count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(AuditEntry)).one()
 
 
-def list_after(session: Session, seq: int, limit: int) -> Sequence[AuditEntry]:
-    """The next entries after a number, in the chain's order."""
-    query = select(AuditEntry).where(AuditEntry.seq > seq).order_by(col(AuditEntry.seq)).limit(limit)
-    return session.exec(query).all()
+def list_after(session: Session, seq: int | None, limit: int) -> Sequence[AuditEntry]:
+    """The next entries after a number, in the chain's order; None begins with the very first."""
+    query = select(AuditEntry).order_by(col(AuditEntry.seq)).limit(limit)
+    return session.exec(query if seq is None else query.where(col(AuditEntry.seq) > seq)).all()
 
 
-def next_seq(session: Session, seq: int) -> int | None:
+def next_seq(session: Session, seq: int | None) -> int | None:
     """The number of the next entry after a number, None at the end."""
-    return session.exec(select(func.min(AuditEntry.seq)).where(AuditEntry.seq > seq)).one()
+    query = select(func.min(AuditEntry.seq))
+    return session.exec(query if seq is None else query.where(col(AuditEntry.seq) > seq)).one()
 
 
 def list_page(session: Session, chosen: AuditFilter, *, before: int | None, limit: int) -> Sequence[AuditEntry]:

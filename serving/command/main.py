@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from serving.command.audit import app as audit
 from serving.command.dataset import app as dataset
 from serving.command.first_admin import USERNAME, ensure_admin
 from serving.command.first_admin import reset_password as set_random_password
@@ -32,6 +33,7 @@ database = typer.Typer(no_args_is_help=True, help="Look after the database.")
 app.add_typer(admin, name="admin")
 app.add_typer(database, name="db")
 app.add_typer(dataset, name="dataset")
+app.add_typer(audit, name="audit")
 
 
 def run() -> None:
