@@ -10,11 +10,13 @@ from starlette.middleware.cors import CORSMiddleware
 
 from registry.local_store import LocalStore
 from serving.alerts.endpoints import router as alerts
+from serving.audit.endpoints import router as audit
 from serving.auth.endpoints import router as auth
 from serving.auth.service import AuthService
 from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
 from serving.batch.endpoints import router as batch
+from serving.curation.endpoints import router as curation
 from serving.database import Database, open_database
 from serving.datasets.endpoints import router as datasets
 from serving.datasets.importer import ImportRunner
@@ -56,12 +58,14 @@ ROUTERS = (
     images,
     stations,
     review,
+    curation,
     datasets,
     batch,
     training,
     model_versions,
     openvino,
     alerts,
+    audit,
     metrics_page,
 )
 
