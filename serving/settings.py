@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     openvino_precision: Literal["f32", "bf16", "int8"] = "f32"
     """Precision of inference: `f32` is reproducible, `int8` is the fast path, `bf16` lies between."""
 
+    segmenter_encoder: str = ""
+    """Encoder of a promptable segmenter (MobileSAM or the like), a file below `models` in `DATA_DIR`; empty: none."""
+
+    segmenter_decoder: str = ""
+    """Decoder of that segmenter, a file below `models` in `DATA_DIR`."""
+
     vlm_enabled: bool = False
     """Whether to answer questions in plain language. This version cannot yet and refuses to start with `true`."""
 
