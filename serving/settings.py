@@ -206,6 +206,9 @@ class Settings(BaseSettings):
     timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """IANA name of the plant's time zone, for days and shifts; stored times are UTC."""
 
+    gate_latency_budget_ms: Annotated[float, Field(gt=0.0, le=60_000.0)] = 200.0
+    """Longest 95th percentile of one inference, in milliseconds, with which the gate lets a version be deployed."""
+
     image_url_ttl_s: Annotated[int, Field(ge=10, le=604_800)] = 3600
     """Seconds for which a signed picture link is good."""
 
