@@ -42,6 +42,8 @@ from serving.openvino.service import LoadedNetworks
 from serving.platform import Platform
 from serving.request_log import RequestLog
 from serving.review.endpoints import router as review
+from serving.segmenter.endpoints import router as segmenter
+from serving.segmenter.service import Segmenter
 from serving.settings import Settings
 from serving.stations.endpoints import router as stations
 from serving.training.endpoints import router as training
@@ -58,6 +60,7 @@ ROUTERS = (
     images,
     stations,
     review,
+    segmenter,
     curation,
     datasets,
     batch,
@@ -121,6 +124,9 @@ def _compose(
     metrics.watch_queue("writes", lambda: database.writes_waiting)
     if live.model is not None:
         metrics.show_model(live.model.name, live.model.version, live.model.backend)
+    networks = LoadedNetworks(settings, live)
+    regions = Segmenter(settings, networks, live.media)
+    metrics.watch_queue("segmentations", lambda: regions.waiting)
     return Platform(
         settings=settings,
         database=database,
@@ -139,7 +145,8 @@ def _compose(
         sessions=SessionChecker(database),
         auth=AuthService(database, tokens, settings.access_token_minutes * 60),
         login_slots=CapacityLimiter(_LOGINS_AT_ONCE),
-        networks=LoadedNetworks(settings, live),
+        networks=networks,
+        segmenter=regions,
         registry_slots=CapacityLimiter(_REGISTRY_CALLS_AT_ONCE),
         peers=peers,
     )
@@ -147,14 +154,16 @@ def _compose(
 
 @asynccontextmanager
 async def _following(platform: Platform) -> AsyncIterator[None]:
-    """Follow the registry's alias within the block."""
+    """Follow the registry's alias, and load what the settings name, within the block."""
     poll_s = platform.settings.model_poll_s
     follower = Follower(platform.switch, platform.database, platform.metrics, poll_s=poll_s)
     follower.start()
+    platform.segmenter.start()
     try:
         yield
     finally:
         await follower.stop()
+        await platform.segmenter.close()
         platform.switch.close()
         platform.networks.close()
 

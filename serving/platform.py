@@ -20,6 +20,7 @@ from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
 from serving.model_versions.switch import ModelSwitch
 from serving.openvino.service import LoadedNetworks
+from serving.segmenter.service import Segmenter
 from serving.settings import Settings
 
 
@@ -33,6 +34,7 @@ class Platform:
         live: The deployed model.
         switch: Puts another version of the model to use.
         networks: What is loaded beside the deployed model.
+        segmenter: Turns boxes and clicks on pictures of the review queue into polygons.
         imports: Brings data sets in.
         jobs: The long jobs, which Prefect owns.
         metrics: What `/metrics` shows.
@@ -51,6 +53,7 @@ class Platform:
     live: LiveInspector
     switch: ModelSwitch
     networks: LoadedNetworks
+    segmenter: Segmenter
     imports: ImportRunner
     jobs: PrefectJobs
     metrics: Metrics

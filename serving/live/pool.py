@@ -18,9 +18,18 @@ _log = structlog.get_logger(__name__)
 class InferencePool:
     """A fixed number of threads. Threads that hang in native code cannot be killed; they are replaced."""
 
-    def __init__(self, workers: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        workers: int,
+        timeout_s: float,
+        *,
+        name: str = "inference",
+        initializer: Callable[[], None] | None = None,
+    ) -> None:
         self.workers = workers
         self._timeout_s = timeout_s
+        self._name = name
+        self._initializer = initializer
         self._lock = threading.Lock()
         self._stuck = 0
         self._replaced = 0
@@ -53,20 +62,23 @@ class InferencePool:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _new_executor(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix=f"inference-{self._replaced}")
+        name = f"{self._name}-{self._replaced}"
+        return ThreadPoolExecutor(self.workers, thread_name_prefix=name, initializer=self._initializer)
 
     def _note_stuck(self, executor: ThreadPoolExecutor, job: "Future[T]") -> None:
         with self._lock:
             if executor is not self._executor:
                 return
             self._stuck += 1
-            _log.error("inference_stuck", stuck=self._stuck, workers=self.workers, timeout_s=self._timeout_s)
+            _log.error(
+                "inference_stuck", pool=self._name, stuck=self._stuck, workers=self.workers, timeout_s=self._timeout_s
+            )
             if self._stuck >= self.workers:
                 self._replaced += 1
                 self._stuck = 0
                 self._executor = self._new_executor()
                 executor.shutdown(wait=False, cancel_futures=True)
-                _log.error("inference_threads_replaced", times=self._replaced)
+                _log.error("inference_threads_replaced", pool=self._name, times=self._replaced)
                 return
         job.add_done_callback(lambda _: self._note_unstuck(executor))
 

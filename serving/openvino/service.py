@@ -1,7 +1,5 @@
 """Networks beside the deployed model, and timing them with little effect on the line."""
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,11 +23,11 @@ from serving.errors import Conflict, InvalidRequest, NotFound, NotReady
 from serving.live import LiveInspector
 from serving.openvino.paths import checked_path
 from serving.openvino.schemas import BenchmarkOut, BenchmarkRequest, LoadOut, LoadRequest, OpenVinoStatus
+from serving.priority import take_low_priority
 from serving.settings import Settings
 
 DETECTOR: Final = "detector"
 MOST_NETWORKS: Final = 8
-_NICENESS: Final = 10
 _WARM_UP_ROUNDS: Final = 3
 _MOST_SECONDS: Final = 60.0
 
@@ -49,7 +47,7 @@ class LoadedNetworks:
         self._closing = threading.Event()
         # A thread of its own with a low priority, which the threads that the runtimes start inherit (Linux). What
         # OpenVINO shares between all networks of a process keeps its own priority.
-        self._timer = ThreadPoolExecutor(1, thread_name_prefix="benchmark", initializer=_take_low_priority)
+        self._timer = ThreadPoolExecutor(1, thread_name_prefix="benchmark", initializer=take_low_priority)
 
     def close(self) -> None:
         """Ends the thread; a benchmark under way ends with its round."""
@@ -70,6 +68,15 @@ class LoadedNetworks:
             fallback_reason=model.runtime.description.fallback_reason if model else None,
             devices=list(devices),
         )
+
+    def find(self, model_key: str) -> OpenVinoNetwork | None:
+        """The network that is loaded by a key, None where there is none."""
+        return self._networks.get(model_key)
+
+    def put(self, model_key: str, network: OpenVinoNetwork) -> None:
+        """Holds a network that another part of the API has loaded, unless somebody has given that key another one."""
+        with self._loading:
+            self._networks = {model_key: network, **self._networks}
 
     def load(self, request: LoadRequest) -> LoadOut:
         """What was loaded; compiling takes a while, so call it in a thread.
@@ -176,11 +183,6 @@ def _blob_of(bundle: Bundle) -> npt.NDArray[np.float32]:
 @cache
 def _devices() -> tuple[str, ...]:
     return tuple(ov.Core().available_devices)
-
-
-def _take_low_priority() -> None:
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _rounded(value: float) -> float:

@@ -41,6 +41,8 @@ _LOWEST_ROLE = {
     ("GET", "/api/v1/active-learning/queue"): "viewer",
     ("POST", "/api/v1/active-learning/annotate/{item_id}"): "operator",
     ("POST", "/api/v1/active-learning/skip/{item_id}"): "operator",
+    ("GET", "/api/v1/active-learning/segment"): "viewer",
+    ("POST", "/api/v1/active-learning/segment/{item_id}"): "operator",
     ("POST", "/api/v1/active-learning/items"): "engineer",  # and the platform's own account
     ("GET", "/api/v1/active-learning/candidates"): "viewer",
     ("GET", "/api/v1/active-learning/audit"): "viewer",

@@ -1,0 +1,14 @@
+"""Threads that give way to the line."""
+
+import os
+import sys
+import threading
+from typing import Final
+
+_NICENESS: Final = 10
+
+
+def take_low_priority() -> None:
+    """Lowers the calling thread's priority; threads that it starts inherit that. Linux only, elsewhere nothing."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
