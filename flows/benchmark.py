@@ -1,6 +1,7 @@
 """Flow: how fast a version runs on this machine, per backend and precision, beside each other."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.progress import Progress
 from flows.settings import FlowSettings
+from flows.tasks.provenance import cpu_name
 from models.bundle import Bundle
 from models.intake import read_image
 from models.timing import Timing, time_variants
@@ -20,7 +22,7 @@ from registry.version import MODEL_NAME, ModelVersion
 
 @flow(name="benchmark", timeout_seconds=1800, retries=0, validate_parameters=True)
 def benchmark(version: str = "deployed", iterations: int = 50, device: str = "AUTO") -> dict[str, Any]:
-    """The timings of a version, also as a table artifact and as tags of the version.
+    """The timings of a version, also as a table artifact, as tags of the version and as metrics of its run.
 
     Args:
         version: Number or alias of the version.
@@ -44,6 +46,7 @@ def benchmark(version: str = "deployed", iterations: int = 50, device: str = "AU
         for timing in timings:
             key = f"ussop.latency_ms.{timing.backend}.{timing.precision}"
             rest.set_tag(MODEL_NAME, found.version, key, f"{timing.mean_ms:.2f}")
+    _log_to_run(settings, found, timings)
     create_table_artifact(_rows(timings), key="benchmark", description=f"Version {found.version}, {iterations} rounds")
     get_run_logger().info("version %s: %s", found.version, _rows(timings))
     return {"version": found.version, "timings": [asdict(t) for t in timings]}
@@ -58,6 +61,26 @@ def resolve(rest: MlflowRest, version: str) -> ModelVersion:
     if version.isdigit():
         return rest.version(MODEL_NAME, version)
     return rest.version_of_alias(MODEL_NAME, version)
+
+
+def _log_to_run(settings: FlowSettings, version: ModelVersion, timings: list[Timing]) -> None:
+    """Adds the timings to the run that made the version: metrics, and rows of a table that grows with each machine."""
+    # Here, not above: what only lists the flows does without mlflow.
+    from registry.stored_runs import stored_run  # noqa: PLC0415
+
+    if version.run_id is None:
+        get_run_logger().warning("version %s was made by no run: its tags alone hold the timings", version.version)
+        return
+    run = stored_run(settings.mlflow_url, version.run_id)
+    metrics: dict[str, float] = {}
+    for timing in timings:
+        of = f"benchmark.{timing.backend}.{timing.precision}"
+        figures = {"mean_ms": timing.mean_ms, "p50_ms": timing.p50_ms, "p95_ms": timing.p95_ms}
+        figures |= {"per_second": timing.throughput_per_s, "speedup": timing.speedup}
+        metrics |= {f"{of}.{name}": value for name, value in figures.items()}
+    run.log_metrics(metrics, step=0)
+    where = {"measured at": datetime.now(UTC).isoformat(timespec="seconds"), "processor": cpu_name()}
+    run.add_rows("benchmark", [{**row, **where} for row in _rows(timings)])
 
 
 def _picture_of(bundle: Bundle) -> Any:

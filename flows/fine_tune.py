@@ -1,4 +1,8 @@
-"""Flow: labelled pictures and the deployed version in, a new version with the alias `candidate` out."""
+"""Flow: labelled pictures and the deployed version in, a new version with the alias `candidate` out.
+
+What was reached is kept at each step: the weights in the MLflow run before they are exported, the version before it is
+benchmarked. So a later step that fails costs that step alone, and can be done again from the command line.
+"""
 
 import shutil
 from dataclasses import asdict
@@ -9,11 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
+from prefect.states import Completed
 from pydantic import Field
 
-from flows.benchmark import resolve
+from flows.benchmark import benchmark, resolve
+from flows.convert_openvino import NAME_PATTERN, convert_openvino
+from flows.export_onnx import CHECKPOINT_FOLDER, RUN_PREFIX, export_onnx
 from flows.progress import Progress
 from flows.settings import FlowSettings
+from flows.tasks.lineage import figures_of
+from flows.tasks.lock_file import locked
+from flows.tasks.mark_trained import mark_trained
 from models.bundle import Bundle
 from registry.local_store import LocalStore
 from registry.rest import MlflowRest
@@ -24,8 +34,7 @@ from registry.version import (
     TAG_BASE_VERSION,
     TAG_DATASET_DIGEST,
     TAG_FLOW_RUN,
-    TAG_GIT_COMMIT,
-    TAG_METRIC_PREFIX,
+    TAG_TEST_SET,
     ModelVersion,
 )
 
@@ -34,29 +43,23 @@ if TYPE_CHECKING:
     from flows.tasks.frozen_dataset import FrozenDataset
     from flows.tasks.trainer import EpochReport
 
-TAG_TEST_SET = "ussop.test_set"
-_NAME = r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,63})?$"  # as a manifest takes it
-_FIGURES = {
-    "box_ap50": ("box", "ap50"),
-    "mask_ap50": ("mask", "ap50"),
-    "escape_rate": ("verdicts", "escape", "share"),
-    "overkill_rate": ("verdicts", "overkill", "share"),
-}
+Grouping = Literal["picture", "magnetic-tile"]
 
 
 @flow(name="fine-tune", timeout_seconds=24 * 3600, retries=0, validate_parameters=True)
-def fine_tune(
+def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     dataset: str,
     epochs: Annotated[int, Field(ge=1)] = 20,
     batch_size: Annotated[int, Field(ge=1)] = 8,
     learning_rate: Annotated[float, Field(gt=0.0)] = 0.001,
-    model_name: Annotated[str, Field(pattern=_NAME)] = "",
+    model_name: Annotated[str, Field(pattern=NAME_PATTERN)] = "",
     start_from: str = "deployed",
-    grouping: Literal["picture", "magnetic-tile"] = "picture",
+    grouping: Grouping = "picture",
     recipe: Literal["few-pictures", "starter"] = "few-pictures",
     input_px: Annotated[int, Field(ge=0, multiple_of=32)] = 0,
     device: str = "cpu",
-) -> dict[str, Any]:
+    dataset_id: str = "",
+) -> Any:
     """The new version, its figures and the folder of its test set, which `promote` takes.
 
     Args:
@@ -70,61 +73,100 @@ def fine_tune(
         recipe: The rest of the options: see flows/tasks/recipes.py.
         input_px: Longer side of the input, a multiple of 32; 0 keeps that of the version to start from.
         device: "cpu" or "cuda".
+        dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
 
     Raises:
         ValueError: There are too few pictures.
         DatasetError: The folder is no COCO folder.
         RestoreError: The version to start from is of another architecture.
         RegistryError: No such version, or the registry does not answer.
+        BusyError: Another training runs on this machine.
     """
-    # Here, not above: the host of the flows imports this file to list it, and does without torch and mlflow (500 MiB).
+    # Here, not above: what only lists the flows does without torch and mlflow (500 MiB).
     from flows.tasks.fine_tuning import FineTuning  # noqa: PLC0415
     from flows.tasks.frozen_dataset import freeze_dataset  # noqa: PLC0415
 
     settings = FlowSettings()
     name = model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device)
-    base_version, base = _starting_point(settings, start_from)
-    known = base.manifest.classes if base else ()
-    frozen = freeze_dataset(Path(dataset), _folder(settings) / "datasets", grouping=grouping, first_classes=known)
-    get_run_logger().info("data set %s: %s", frozen.digest[:12], frozen.data.description)
-    version, figures = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version))
-    with MlflowRest(settings.mlflow_url) as rest:
-        rest.set_alias(MODEL_NAME, CANDIDATE, version)
-    create_markdown_artifact(_report(name, version, frozen.digest, figures), key="fine-tune", description=name)
-    return {"version": version, "dataset": frozen.digest, "test_set": str(frozen.test_folder), "metrics": figures}
+    with locked(_folder(settings) / "training.lock", busy="another training runs on this machine"):
+        base_version, base = _starting_point(settings, start_from)
+        known = base.manifest.classes if base else ()
+        frozen = freeze_dataset(Path(dataset), _folder(settings) / "datasets", grouping=grouping, first_classes=known)
+        get_run_logger().info("data set %s: %s", frozen.digest[:12], frozen.data.description)
+        version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version))
+    figures = _register_candidate(settings, version)
+    shortfalls = [*_benchmark(version), *_tell_api(dataset_id, version)]
+    create_markdown_artifact(
+        _report(name, version, frozen.digest, figures, shortfalls), key="fine-tune", description=name
+    )
+    result = {"version": version, "dataset": frozen.digest, "test_set": str(frozen.test_folder), "metrics": figures}
+    return Completed(message="; ".join([f"version {version} is the candidate", *shortfalls]), data=result)
 
 
 def _train_and_publish(
     settings: FlowSettings, how: "FineTuning", base: Bundle | None, frozen: "FrozenDataset", lineage: dict[str, str]
-) -> tuple[str, dict[str, float]]:
-    """The number of the new version and what it reaches on the test parts."""
-    from flows.tasks.fine_tuning import fine_tune_bundle  # noqa: PLC0415
+) -> str:
+    """The number of the new version."""
+    from flows.tasks.fine_tuning import train_checkpoint  # noqa: PLC0415
     from registry.runs import tracked_run  # noqa: PLC0415
 
-    say = get_run_logger().info
-    # One run at a time, so that what an earlier one left when it was killed may go.
+    log = get_run_logger()
+    # One training at a time, so that what an earlier one left when it was killed may go.
     work = _folder(settings) / "work"
     shutil.rmtree(work, ignore_errors=True)
     try:
-        with (
-            tracked_run(settings.mlflow_url, name=how.version, params=asdict(how), tags=lineage) as run,
-            Progress("fine-tune-progress", f"epochs of {how.version}", how.epochs) as progress,
-        ):
+        with tracked_run(settings.mlflow_url, name=how.version, params=asdict(how), tags=lineage) as run:
             run.log_dataset(frozen.data.description["kind"], frozen.digest, source=str(frozen.folder))
+            with Progress("fine-tune-progress", f"epochs of {how.version}", how.epochs) as progress:
 
-            def on_epoch(report: "EpochReport") -> None:
-                figures = {**report.losses, **report.metrics}
-                progress.reached(report.epoch)
-                run.log_metrics(figures, step=report.epoch)
-                say("epoch %d of %d: %s", report.epoch, how.epochs, {k: round(v, 4) for k, v in figures.items()})
+                def on_epoch(report: "EpochReport") -> None:
+                    figures = {**report.losses, **report.metrics}
+                    progress.reached(report.epoch)
+                    run.log_metrics(figures, step=report.epoch)
+                    said = {k: round(v, 4) for k, v in figures.items()}
+                    log.info("epoch %d of %d: %s", report.epoch, how.epochs, said)
 
-            bundle = fine_tune_bundle(how, base, frozen.data, work, on_epoch, say)
-            figures = _figures(bundle)
-            run.log_metrics({f"test.{key}": value for key, value in figures.items()}, step=how.epochs)
-            return run.publish(bundle, tags={**lineage, **_tags_of(bundle, figures)}), figures
+                checkpoint = train_checkpoint(how, base, frozen.data, work, on_epoch)
+            (work / "logged").mkdir()
+            checkpoint.parent.rename(work / "logged" / CHECKPOINT_FOLDER)
+            run.log_files(work / "logged")
+            source = f"{RUN_PREFIX}{run.run_id}"
+            log.info("trained; whatever fails from here on can be done again from %s", source)
+            # Without limits of their own: Prefect's alarm knows one at a time, and this flow has one.
+            export_onnx.with_options(timeout_seconds=0)(source)
+            converted = convert_openvino.with_options(timeout_seconds=0)(source)
+            return str(converted["version"])
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _register_candidate(settings: FlowSettings, version: str) -> dict[str, float]:
+    """The figures of the new version, which has the alias `candidate` from here on, and is on this disk."""
+    with MlflowRest(settings.mlflow_url) as rest:
+        rest.set_alias(MODEL_NAME, CANDIDATE, version)
+        return figures_of(fetch_bundle(rest, LocalStore(settings.bundles_dir), rest.version(MODEL_NAME, version)))
+
+
+def _benchmark(version: str) -> list[str]:
+    """What is to be said if the benchmark failed; the version is registered all the same."""
+    state = benchmark.with_options(timeout_seconds=0)(version, return_state=True)
+    if state.is_completed():
+        return []
+    get_run_logger().warning("the benchmark of version %s failed: %s", version, state.message)
+    return [f"the benchmark failed: {state.message}"]
+
+
+def _tell_api(dataset_id: str, version: str) -> list[str]:
+    """What is to be said if the pictures could not be marked as trained."""
+    if not dataset_id:
+        return []
+    state = mark_trained(dataset_id, version, return_state=True)
+    if state.is_completed():
+        return []
+    get_run_logger().warning("the pictures are not marked as trained: %s", state.message)
+    call = f"POST /api/v1/datasets/{dataset_id}/trained"
+    return [f"the pictures are not marked as trained ({state.message}); an engineer can do so by {call}"]
 
 
 def _folder(settings: FlowSettings) -> Path:
@@ -148,23 +190,7 @@ def _starting_point(settings: FlowSettings, start_from: str) -> tuple[ModelVersi
         return found, fetch_bundle(rest, LocalStore(settings.bundles_dir), found)
 
 
-def _figures(bundle: Bundle) -> dict[str, float]:
-    """What the bundle reaches on its test parts."""
-    found = {}
-    for name, path in _FIGURES.items():
-        value: Any = bundle.manifest.metrics["test"]
-        for step in path:
-            value = value[step]
-        found[name] = float(value)
-    return found
-
-
-def _tags_of(bundle: Bundle, figures: dict[str, float]) -> dict[str, str]:
-    tags = {f"{TAG_METRIC_PREFIX}{key}": f"{value:.4f}" for key, value in figures.items()}
-    commit = bundle.manifest.provenance.get("git_commit")
-    return {**tags, TAG_GIT_COMMIT: str(commit)} if commit else tags
-
-
-def _report(name: str, version: str, digest: str, figures: dict[str, float]) -> str:
+def _report(name: str, version: str, digest: str, figures: dict[str, float], shortfalls: list[str]) -> str:
     rows = "\n".join(f"| {key} | {value:.4f} |" for key, value in figures.items())
-    return f"# {name}: version {version}\n\nData set `{digest}`, test parts:\n\n| | |\n|---|---|\n{rows}\n"
+    remarks = "\n".join(["", "Not done:", "", *(f"- {remark}" for remark in shortfalls), ""]) if shortfalls else ""
+    return f"# {name}: version {version}\n\nData set `{digest}`, test parts:\n\n| | |\n|---|---|\n{rows}\n{remarks}"

@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from flows.tasks.assemble_bundle import BundleRequest, assemble_bundle
+from flows.tasks.assemble_bundle import assemble_bundle
 from flows.tasks.choose_thresholds import Budget
 from flows.tasks.convert_openvino import pictures_to_blobs
+from flows.tasks.onnx_bundle import BundleRequest
+from flows.tasks.openvino_bundle import ConversionRequest
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, RecipeName
 from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet, shape_of_input
@@ -72,14 +74,19 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         version=version,
         class_names=pictures.class_names,
         shape_hw=weights.shape_hw,
-        calibration=pictures.train[:: max(1, len(pictures.train) // _CALIBRATION)],
         val=pictures.val,
         test=pictures.test,
         head=RECIPES[recipe].head,
         provenance=provenance_of(weights, options, dataset=pictures.description, repository=_REPOSITORY),
         budget=Budget(overkill=overkill, uncertain=uncertain),
     )
-    bundle = assemble_bundle(out, load_network(weights.path, work, RECIPES[recipe].head), request, on_step=console.log)
+    conversion = ConversionRequest(
+        calibration=pictures.train[:: max(1, len(pictures.train) // _CALIBRATION)],
+        val=pictures.val,
+        test=pictures.test,
+    )
+    network = load_network(weights.path, work, RECIPES[recipe].head)
+    bundle = assemble_bundle(out, network, request, conversion, on_step=console.log)
     console.log(f"bundle {bundle.manifest.name} {bundle.manifest.version}, digest {bundle.digest[:12]}")
     console.print_json(data=bundle.manifest.metrics)
 

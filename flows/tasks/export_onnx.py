@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 OPSET = 17
-_PARITY = 2e-3
+PARITY = 2e-3
 """How far scores (0..1) and boxes (as a share of the side) may differ between the runtimes, all in float32."""
 
 
@@ -86,7 +86,7 @@ def _check_parity(path: Path, blob: np.ndarray, expected: list[np.ndarray]) -> f
     """Return the largest score difference between the two runtimes.
 
     Raises:
-        ExportError: A runtime differs from the trained network by more than `_PARITY`.
+        ExportError: A runtime differs from the trained network by more than `PARITY`.
     """
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     from_onnx = session.run(None, {"images": blob})
@@ -96,7 +96,7 @@ def _check_parity(path: Path, blob: np.ndarray, expected: list[np.ndarray]) -> f
     for runtime, outputs in (("ONNX Runtime", from_onnx), ("OpenVINO", from_openvino)):
         gaps = _per_channel(np.abs(outputs[0] - expected[0]))
         score_gap, box_gap = float(gaps[4:].max()), float(gaps[:4].max()) / max(blob.shape[2:])
-        if outputs[0].shape != expected[0].shape or max(score_gap, box_gap) > _PARITY:
+        if outputs[0].shape != expected[0].shape or max(score_gap, box_gap) > PARITY:
             raise ExportError(
                 f"{runtime} differs from the trained network: scores {score_gap:.1e}, boxes {box_gap:.1e}"
             )

@@ -1,4 +1,4 @@
-"""From a frozen data set and the deployed bundle to a new bundle: training, evaluation, export, conversion."""
+"""From a frozen data set and the deployed bundle to newly trained weights."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.tasks.assemble_bundle import BundleRequest, assemble_bundle
+from flows.tasks.checkpoints import CHECKPOINT_NAME, Checkpoint, write_checkpoint
 from flows.tasks.convert_openvino import pictures_to_blobs
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, RecipeName
 from flows.tasks.trainer import EpochReport, TrainingOptions, TrainingSet, shape_of_input
 from flows.tasks.training_data import TrainingData
-from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network, restore_checkpoint
+from flows.tasks.ultralytics_trainer import UltralyticsTrainer, restore_checkpoint
 from models.bundle import Bundle
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _VAL_WHILE_TRAINING = 150
-_CALIBRATION = 300
 _PICTURES_TO_RESTORE = 16
 
 
@@ -63,27 +62,24 @@ class FineTuning:
         )
 
 
-def fine_tune_bundle(
+def train_checkpoint(
     how: FineTuning,
     base: Bundle | None,
     data: TrainingData,
     work: Path,
     on_epoch: Callable[[EpochReport], None],
-    on_step: Callable[[str], None],
-) -> Bundle:
-    """Return the new bundle, sealed and tested on every backend.
+) -> Path:
+    """Return the checkpoint of a new training, from which `export_onnx` goes on.
 
     Args:
         how: Options.
         base: The bundle to start from, None to start from scratch.
         data: The pictures.
-        work: An empty folder; the bundle is in `work/bundle` afterwards.
+        work: An empty folder.
         on_epoch: Told after each epoch.
-        on_step: Told what is being done after the training.
 
     Raises:
         RestoreError: The base is not of this trainer's architecture.
-        BundleError: The new bundle failed its self-test.
     """
     options = how.options(base)
     if base is not None:
@@ -91,19 +87,16 @@ def fine_tune_bundle(
     shown = TrainingSet(data.class_names, RECIPES[how.recipe].repeated(data.train), data.val[:_VAL_WHILE_TRAINING])
     # A stop arrives as an exception between two batches (Prefect's TerminationSignal), so nothing has to be asked for.
     weights = UltralyticsTrainer(work / "training").train(shown, options, on_epoch, lambda: False)
-    request = BundleRequest(
-        name="inspector",
+    about = Checkpoint(
         version=how.version,
         class_names=data.class_names,
         shape_hw=weights.shape_hw,
-        calibration=data.train[:: max(1, len(data.train) // _CALIBRATION)],
-        val=data.val,
-        test=data.test,
         head=RECIPES[how.recipe].head,
         provenance=_provenance(base, provenance_of(weights, options, dataset=data.description, repository=_REPOSITORY)),
     )
-    network = load_network(weights.path, work, RECIPES[how.recipe].head)
-    return assemble_bundle(work / "bundle", network, request, on_step)
+    kept = work / "kept"
+    kept.mkdir()
+    return write_checkpoint(weights, about, kept / CHECKPOINT_NAME)
 
 
 def _provenance(base: Bundle | None, found: dict[str, Any]) -> dict[str, Any]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from flows.tasks.coco import Dataset, Picture, read_coco, write_annotations
+from flows.tasks.lock_file import locked
 from flows.tasks.split import magnetic_tile_groups, split_by_group
 from flows.tasks.training_data import Grouping, TrainingData
 
@@ -66,13 +69,14 @@ def freeze_dataset(source: Path, root: Path, *, grouping: Grouping, first_classe
     hashes = _hashes(given)
     class_names = (*first_classes, *(name for name in given.class_names if name not in first_classes))
     ledger = root / "parts.json"
-    known: dict[str, Part] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.is_file() else {}
-    parts = _deal(given.pictures, hashes, known, grouping)
-    if empty := sorted({"train", "val", "test"} - set(parts.values())):
-        raise ValueError(f"{len(parts)} pictures are too few: none is left for {', '.join(empty)}")
-    _write_ledger(ledger, known | {hashes[name]: part for name, part in parts.items()})
-    if not folder.is_dir():
-        _copy(given, class_names, parts, folder)
+    with locked(root / "parts.lock"):  # two flows that freeze at the same time must not lose each other's entries
+        known: dict[str, Part] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.is_file() else {}
+        parts = _deal(given.pictures, hashes, known, grouping)
+        if empty := sorted({"train", "val", "test"} - set(parts.values())):
+            raise ValueError(f"{len(parts)} pictures are too few: none is left for {', '.join(empty)}")
+        _write_ledger(ledger, known | {hashes[name]: part for name, part in parts.items()})
+        if not folder.is_dir():
+            _copy(given, class_names, parts, folder)
     moved = [replace(p, path=folder / "images" / p.path.name) for p in given.pictures]
     sets = {part: tuple(p for p in moved if parts[p.path.name] == part) for part in ("train", "val", "test")}
     counts = {f"{part}_pictures": len(pictures) for part, pictures in sets.items()}
@@ -80,6 +84,32 @@ def freeze_dataset(source: Path, root: Path, *, grouping: Grouping, first_classe
     return FrozenDataset(
         digest, folder, TrainingData(class_names, sets["train"], sets["val"], sets["test"], description)
     )
+
+
+def find_dataset(
+    named: str, provenance: Mapping[str, Any], root: Path, *, grouping: Grouping, first_classes: tuple[str, ...]
+) -> FrozenDataset:
+    """Return the data set of a COCO folder; without one, that which a bundle's provenance names.
+
+    Args:
+        named: The folder, or empty.
+        provenance: Of a bundle or checkpoint.
+        root: As `freeze_dataset`.
+        grouping: Of the named folder; a training's data set keeps its own.
+        first_classes: As `freeze_dataset`.
+
+    Raises:
+        DatasetError, ValueError: As `freeze_dataset`; or none is named, and that of the training is not here.
+    """
+    if named:
+        return freeze_dataset(Path(named), root, grouping=grouping, first_classes=first_classes)
+    described = provenance.get("dataset")
+    known = described if isinstance(described, dict) else {}
+    digest, kept_grouping = str(known.get("digest", "")), known.get("grouping")
+    if not re.fullmatch(r"[0-9a-f]{64}", digest) or not (root / digest).is_dir():
+        raise ValueError("the data set of the training is not on this machine: name one")
+    chosen: Grouping = "magnetic-tile" if kept_grouping == "magnetic-tile" else "picture"
+    return freeze_dataset(root / digest, root, grouping=chosen, first_classes=first_classes)
 
 
 def _hashes(dataset: Dataset) -> dict[str, str]:

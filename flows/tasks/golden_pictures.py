@@ -1,9 +1,8 @@
-"""The golden pictures of a bundle: each class once and good parts, clear cases on every backend."""
+"""The golden pictures of a bundle: each class once and good parts, cases that are clear to the reference backend."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from flows.tasks.coco import Picture
 from models.bundle import Bundle, seal_bundle
@@ -18,16 +17,13 @@ from models.runtime import Runtime, open_runtime
 
 _CLEAR = 0.1
 """How far above the reject score a detection of the reference must lie: no backend may flip a golden verdict."""
-_CLEAR_ELSEWHERE = 0.03
-"""The same for the other backends, which differ a little."""
 _CLEAR_PASS = 0.7
 """A pass is clear where no proposal reaches this share of its class's accept score."""
 _SAME_BOX = 0.7
-_MARGIN = 0.02
 
 
 def add_golden_pictures(bundle: Bundle, pictures: Sequence[Picture], *, count: int) -> Bundle:
-    """Return the bundle with up to `count` golden pictures and the score tolerance that each artefact needs on them.
+    """Return the bundle with up to `count` golden pictures: clear cases for the reference backend.
 
     Args:
         bundle: Complete but for its golden pictures.
@@ -35,27 +31,27 @@ def add_golden_pictures(bundle: Bundle, pictures: Sequence[Picture], *, count: i
         count: At most so many; a class is shown before a second good part is.
     """
     reference = open_runtime(bundle, backend="onnxruntime")
-    others = [open_runtime(bundle, precision="f32"), open_runtime(bundle, precision="bf16")]
-    if bundle.manifest.openvino_int8:
-        others.append(open_runtime(bundle, precision="int8"))
     golden: list[GoldenPicture] = []
-    gaps = [0.0] * len(others)
     for picture in _candidates(pictures, bundle.manifest.classes, count):
         if len(golden) >= count:
             break
-        found = _golden_picture(reference, others, picture, f"golden/{len(golden):02d}_{picture.path.name}")
-        if found is None or _is_shown(golden, found[0], count):
+        found = _golden_picture(reference, picture, f"golden/{len(golden):02d}_{picture.path.name}")
+        if found is None or _is_shown(golden, found, count):
             continue
-        (bundle.root / found[0].path).write_bytes(picture.path.read_bytes())
-        golden.append(found[0])
-        gaps = [max(old, new) for old, new in zip(gaps, found[1], strict=True)]
-    updates: dict[str, Any] = {"golden": tuple(golden)}
-    tolerances = {"openvino_fp16": max(gaps[:2]), "openvino_int8": max(gaps[2:], default=0.0)}
-    for name, gap in tolerances.items():
-        artefact = getattr(bundle.manifest, name)
-        if artefact:
-            updates[name] = artefact.model_copy(update={"score_tolerance": round(gap + _MARGIN, 3)})
-    return seal_bundle(bundle.root, bundle.manifest.model_copy(update=updates))
+        (bundle.root / found.path).write_bytes(picture.path.read_bytes())
+        golden.append(found)
+    return seal_bundle(bundle.root, bundle.manifest.model_copy(update={"golden": tuple(golden)}))
+
+
+def golden_gaps(runtime: Runtime) -> dict[str, float | None]:
+    """Return how far a backend's scores lie off on each golden picture, None where it gives another verdict."""
+    gaps: dict[str, float | None] = {}
+    for golden in runtime.manifest.golden:
+        verdict = runtime.inspect(read_image((runtime.bundle.root / golden.path).read_bytes()), Recipe())
+        differences = [_difference(expected, verdict.detections) for expected in golden.detections]
+        agrees = verdict.decision == golden.decision and None not in differences
+        gaps[golden.path] = max((d for d in differences if d is not None), default=0.0) if agrees else None
+    return gaps
 
 
 def _candidates(pictures: Sequence[Picture], class_names: Iterable[str], count: int) -> list[Picture]:
@@ -76,36 +72,24 @@ def _is_shown(golden: Sequence[GoldenPicture], new: GoldenPicture, count: int) -
     return any({found.class_name for found in shown.detections} == kind for shown in golden)
 
 
-def _golden_picture(
-    reference: Runtime, others: Sequence[Runtime], picture: Picture, path: str
-) -> tuple[GoldenPicture, list[float]] | None:
-    """Return the golden picture and how far each other backend's scores lie off; None where the case is not clear."""
-    part = read_image(picture.path.read_bytes())
-    clear = _clear_detections(reference, part, _CLEAR)
+def _golden_picture(reference: Runtime, picture: Picture, path: str) -> GoldenPicture | None:
+    """Return the golden picture, None where the case is not clear."""
+    clear = _clear_detections(reference, read_image(picture.path.read_bytes()))
     if clear is None or (not clear) != picture.is_good or not _shows_what_is_annotated(clear, picture):
         return None
-    gaps = []
-    for runtime in others:
-        if _clear_detections(runtime, part, _CLEAR_ELSEWHERE) is None:
-            return None
-        found = runtime.inspect(part, Recipe()).detections
-        differences = [_difference(expected, found) for expected in clear]
-        if None in differences:
-            return None
-        gaps.append(max((gap for gap in differences if gap is not None), default=0.0))
     decision: Decision = "fail" if clear else "pass"
-    return GoldenPicture(path=path, decision=decision, detections=_expected(clear)), gaps
+    return GoldenPicture(path=path, decision=decision, detections=_expected(clear))
 
 
-def _clear_detections(runtime: Runtime, part: IntakePicture, margin: float) -> tuple[Detection, ...] | None:
-    """Return the detections `margin` above the reject score, none for a clear pass; None where it is close."""
+def _clear_detections(runtime: Runtime, part: IntakePicture) -> tuple[Detection, ...] | None:
+    """Return the detections clearly above the reject score, none for a clear pass; None where it is close."""
     verdict = runtime.inspect(part, Recipe())
     limits = verdict.thresholds
     if verdict.decision == "pass":
         proposals = runtime.detect(part.pixels_rgb, masks_from=1.0)
         clear = all(p.confidence <= limits[p.class_name].accept_below * _CLEAR_PASS for p in proposals)
         return () if clear else None
-    far = [d for d in verdict.detections if d.confidence >= limits[d.class_name].reject_above + margin]
+    far = [d for d in verdict.detections if d.confidence >= limits[d.class_name].reject_above + _CLEAR]
     return tuple(far) or None
 
 
@@ -121,7 +105,7 @@ def _shows_what_is_annotated(clear: Sequence[Detection], picture: Picture) -> bo
     )
 
 
-def _difference(expected: Detection, found: Sequence[Detection]) -> float | None:
+def _difference(expected: GoldenDetection, found: Sequence[Detection]) -> float | None:
     """Return how far the score of the same detection on another backend lies off, None where it is not there."""
     same = [
         abs(other.confidence - expected.confidence)

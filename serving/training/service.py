@@ -2,23 +2,23 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from anyio import to_thread
-from sqlmodel import Session
 
 from registry.errors import RegistryError
 from registry.rest import MlflowRest
 from registry.version import MODEL_NAME, TAG_FLOW_RUN, TrackedMetrics
-from serving.auth.principal import Principal
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.datasets import exporting
 from serving.datasets import service as datasets
 from serving.errors import Conflict, InvalidRequest
 from serving.jobs.prefect import FlowRun
 from serving.platform import Platform
 from serving.review import repository as review
-from serving.tables import OutboxEvent
 from serving.training.dataset_folder import write_dataset_folder
 from serving.training.schemas import TrainingIn, TrainingLinks, TrainingOut, TrainingState
 
@@ -36,7 +36,7 @@ _STATES: Final[dict[str, TrainingState]] = {
 }
 
 
-async def start(platform: Platform, wanted: TrainingIn, user: Principal) -> TrainingOut:
+async def start(platform: Platform, wanted: TrainingIn, by: Actor) -> TrainingOut:
     """The training that was started, on everything labelled so far.
 
     Raises:
@@ -52,18 +52,16 @@ async def start(platform: Platform, wanted: TrainingIn, user: Principal) -> Trai
     runtime, now = platform.live.runtime, platform.clock()
     classes = tuple(runtime.manifest.classes) if runtime is not None else ()
     name = wanted.model_name or f"ft-{now:%Y%m%d-%H%M%S}"
-    written = platform.database.write(
-        lambda session: datasets.freeze(session, name, classes, user_id=user.id, username=user.username, now=now)
-    )
+    written = platform.database.write(lambda session: datasets.freeze(session, name, classes, by=by, now=now))
     frozen = await asyncio.wrap_future(written)
     folder = await asyncio.to_thread(_write_folder, platform, frozen.id, str(frozen.digest))
-    parameters = {**wanted.model_dump(), "model_name": name, "dataset": str(folder)}
+    parameters = {**wanted.model_dump(), "model_name": name, "dataset": str(folder), "dataset_id": frozen.id}
     # Two calls at the same moment saw the same newest run, have the same key, and so start one training.
     key = f"after:{latest.id if latest else 'none'}"
     run = await platform.jobs.create_run(FLOW, parameters, idempotency_key=key, name=name)
     if run.parameters.get("model_name") != name:
         raise Conflict("a training was started a moment ago")
-    await _note(platform, "training.started", user, now, {"job_id": run.id, "dataset": frozen.digest, "name": name})
+    await _note(platform, "training.started", by, now, run.id, {"dataset": frozen.digest, "name": name})
     return await _shown(platform, run)
 
 
@@ -77,7 +75,7 @@ async def status(platform: Platform) -> TrainingOut:
     return TrainingOut(state="idle") if run is None else await _shown(platform, run)
 
 
-async def stop(platform: Platform, user: Principal) -> TrainingOut:
+async def stop(platform: Platform, by: Actor) -> TrainingOut:
     """The training that was asked to end; it does so after the batch at hand.
 
     Raises:
@@ -88,7 +86,7 @@ async def stop(platform: Platform, user: Principal) -> TrainingOut:
     if run is None or run.has_ended:
         raise Conflict("no training runs")
     await platform.jobs.cancel_run(run.id)
-    await _note(platform, "training.stopped", user, platform.clock(), {"job_id": run.id})
+    await _note(platform, "training.stopped", by, platform.clock(), run.id)
     return await _shown(platform, await platform.jobs.read_run(run.id) or run)
 
 
@@ -109,13 +107,9 @@ def _write_folder(platform: Platform, dataset_id: str, digest: str) -> Path:
     return write_dataset_folder(export, platform.settings.data_dir / "datasets" / digest)
 
 
-async def _note(platform: Platform, action: str, user: Principal, now: datetime, data: dict[str, Any]) -> None:
-    event = {"type": "audit", "created_at": now, "data": {"action": action, "by": user.id, **data}}
-
-    def add(session: Session) -> None:
-        session.add(OutboxEvent.model_validate(event))
-
-    await asyncio.wrap_future(platform.database.write(add))
+async def _note(platform: Platform, action: str, by: Actor, now: datetime, job_id: str, data: object = None) -> None:
+    told = partial(record, actor=by, action=action, subject=f"training/{job_id}", after=data, now=now)
+    await asyncio.wrap_future(platform.database.write(told))
 
 
 async def _shown(platform: Platform, run: FlowRun) -> TrainingOut:

@@ -4,8 +4,10 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the train extra")
 
-from flows.tasks.assemble_bundle import BundleRequest, assemble_bundle, runtimes_of
+from flows.tasks.assemble_bundle import assemble_bundle
 from flows.tasks.coco import Picture
+from flows.tasks.onnx_bundle import BundleRequest
+from flows.tasks.openvino_bundle import ConversionRequest, runtimes_of
 from models.bundle import Bundle, load_bundle
 from models.golden import self_test
 from models.intake import read_image
@@ -27,18 +29,26 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, pictures: tuple[Picture, ..
         version="1",
         class_names=CLASSES,
         shape_hw=(INPUT_PX, INPUT_PX),
-        calibration=pictures[:6],
         val=pictures[:15],
         test=pictures[15:],
         provenance={"dataset": "squares"},
         golden_count=4,
     )
-    return assemble_bundle(tmp_path_factory.mktemp("bundles") / "squares", SquareFinder().eval(), request)
+    conversion = ConversionRequest(calibration=pictures[:6], val=pictures[:15], test=pictures[15:])
+    folder = tmp_path_factory.mktemp("bundles") / "squares"
+    return assemble_bundle(folder, SquareFinder().eval(), request, conversion)
 
 
 def test_the_bundle_verifies_when_assembled(bundle: Bundle) -> None:
     assert load_bundle(bundle.root).digest == bundle.digest
-    assert bundle.manifest.provenance == {"dataset": "squares"}
+    assert bundle.manifest.provenance["dataset"] == "squares"
+    assert bundle.manifest.provenance["converted_from"]["calibration_pictures"] == 6
+
+
+def test_torch_and_onnx_agree_on_every_golden_picture_when_exported(bundle: Bundle) -> None:
+    parity = bundle.manifest.metrics["torch_parity"]
+    assert [p["picture"] for p in parity] == [g.path.removeprefix("golden/") for g in bundle.manifest.golden]
+    assert all(p["torch_decision"] == p["onnx_decision"] and p["score_gap"] < 1e-4 for p in parity)
 
 
 def test_figures_are_those_of_a_perfect_network_when_it_is_one(bundle: Bundle) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.tasks.coco import Picture, read_coco, write_annotations
-from flows.tasks.frozen_dataset import FrozenDataset, freeze_dataset
+from flows.tasks.frozen_dataset import FrozenDataset, find_dataset, freeze_dataset
 from models.intake import read_image
 from tests.flows.tasks.square_finder import CLASSES
 from tests.pictures import png_bytes, square_picture
@@ -54,7 +54,7 @@ def test_everything_is_kept_when_the_source_goes(tmp_path: Path) -> None:
     kept = read_coco(frozen.test_folder)
     assert {p.path.name for p in kept.pictures} == _names(frozen)["test"]
     assert frozen.data.class_names == kept.class_names == ("dent", "scratch")  # the base's first
-    assert sorted(p.name for p in (tmp_path / "frozen").iterdir()) == sorted([frozen.digest, "parts.json"])
+    assert {p.name for p in (tmp_path / "frozen").iterdir()} == {frozen.digest, "parts.json", "parts.lock"}
 
 
 def test_digest_knows_pictures_and_not_names_when_frozen_again(tmp_path: Path) -> None:
@@ -84,4 +84,20 @@ def test_one_part_when_a_picture_has_two_names(tmp_path: Path) -> None:
 def test_refused_when_nothing_is_left_to_measure_by(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="too few"):
         _freeze(_folder(tmp_path / "source", 2), tmp_path / "frozen")
-    assert not (tmp_path / "frozen").exists()  # the next, larger one is dealt afresh
+    assert not (tmp_path / "frozen" / "parts.json").exists()  # the next, larger one is dealt afresh
+
+
+def test_data_set_of_the_training_is_found_again_when_none_is_named(tmp_path: Path) -> None:
+    frozen = _freeze(_folder(tmp_path / "few", 20), tmp_path / "frozen")
+    shutil.rmtree(tmp_path / "few")
+    found = find_dataset(
+        "", {"dataset": frozen.data.description}, tmp_path / "frozen", grouping="picture", first_classes=("dent",)
+    )
+    assert found.digest == frozen.digest
+    assert _names(found) == _names(frozen)
+
+
+@pytest.mark.parametrize("provenance", [{}, {"dataset": "squares"}, {"dataset": {"digest": "../.."}}])
+def test_refused_when_no_data_set_is_named_and_none_is_known(tmp_path: Path, provenance: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="name one"):
+        find_dataset("", provenance, tmp_path, grouping="picture", first_classes=())

@@ -1,5 +1,6 @@
 """Training runs offline and repeatably, stops when asked, and its weights export, restore and train on."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 import torch
 
+from flows.tasks.checkpoints import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
 from flows.tasks.export_onnx import export_onnx
 from flows.tasks.restore_weights import RestoreError
 from flows.tasks.simulated_dataset import write_simulated_dataset
@@ -143,3 +145,32 @@ def test_broken_pictures_are_named_as_such_when_ultralytics_is_loaded(tmp_path: 
     prepare_ultralytics(tmp_path)
     with pytest.raises(BrokenImageError):
         read_image(b"\x89PNG\r\n\x1a\n" + bytes(40))
+
+
+@pytest.mark.parametrize("head", ["one_to_one", "one_to_many"])
+def test_kept_checkpoint_computes_what_the_trained_network_does(
+    trained: TrainedWeights, tmp_path: Path, head: Head
+) -> None:
+    about = Checkpoint("v2", trained.class_names, trained.shape_hw, head, {"dataset": {"digest": "d"}})
+    path = write_checkpoint(trained, about, tmp_path / "checkpoint.pt")
+    network, said = read_checkpoint(path, tmp_path)
+    assert said == about
+    blob = torch.rand(1, 3, *trained.shape_hw, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for kept, expected in zip(network(blob), load_network(trained.path, tmp_path, head)(blob), strict=True):
+            torch.testing.assert_close(kept, expected)
+
+
+def test_no_code_runs_and_the_reason_is_given_when_a_file_is_no_checkpoint_of_ours(
+    trained: TrainedWeights, tmp_path: Path
+) -> None:
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    about = {"version": "1", "class_names": ["a"], "shape_hw": [64, 64], "head": "neither", "provenance": {}}
+    torch.save(
+        {"format": 1, "architecture": "yolo26n-seg.yaml", "about": json.dumps(about), "weights": {}}, tmp_path / "a.pt"
+    )
+    torch.save({"format": 1, "architecture": "other"}, tmp_path / "other.pt")
+    # The trainer's own file pickles a network, and so could pickle anything.
+    for path in (trained.path, tmp_path / "text.pt", tmp_path / "a.pt", tmp_path / "other.pt", tmp_path / "absent.pt"):
+        with pytest.raises(CheckpointError):
+            read_checkpoint(path, tmp_path)
