@@ -46,6 +46,9 @@ from serving.segmenter.endpoints import router as segmenter
 from serving.segmenter.service import Segmenter
 from serving.settings import Settings
 from serving.stations.endpoints import router as stations
+from serving.storage.endpoints import router as storage
+from serving.storage.space_watch import SpaceWatch
+from serving.storage.usage import UsageMeter
 from serving.training.endpoints import router as training
 from serving.version import VERSION
 
@@ -67,6 +70,7 @@ ROUTERS = (
     training,
     model_versions,
     openvino,
+    storage,
     alerts,
     audit,
     metrics_page,
@@ -92,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             try:
                 app.state.platform = platform = _compose(settings, database, live, tokens, metrics, peers)
                 try:
-                    async with _following(platform), _importing(platform):
+                    async with _following(platform), _importing(platform), _watching_space(platform):
                         yield
                 finally:
                     await platform.jobs.close()
@@ -149,6 +153,7 @@ def _compose(
         segmenter=regions,
         registry_slots=CapacityLimiter(_REGISTRY_CALLS_AT_ONCE),
         peers=peers,
+        usage=UsageMeter(settings, database),
     )
 
 
@@ -176,6 +181,17 @@ async def _importing(platform: Platform) -> AsyncIterator[None]:
         yield
     finally:
         await run_in_threadpool(platform.imports.close)
+
+
+@asynccontextmanager
+async def _watching_space(platform: Platform) -> AsyncIterator[None]:
+    """Watch the free disk within the block."""
+    watch = SpaceWatch(platform.settings, platform.database, platform.metrics)
+    watch.start()
+    try:
+        yield
+    finally:
+        await watch.stop()
 
 
 def _add_guards(app: FastAPI, settings: Settings, tokens: TokenIssuer, metrics: Metrics, peers: Peers) -> None:

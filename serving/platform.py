@@ -22,6 +22,8 @@ from serving.model_versions.switch import ModelSwitch
 from serving.openvino.service import LoadedNetworks
 from serving.segmenter.service import Segmenter
 from serving.settings import Settings
+from serving.storage.clock_watch import ClockWatch
+from serving.storage.usage import UsageMeter
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Platform:
         login_slots: How many passwords are checked at once.
         registry_slots: How many requests wait for the registry at once; the others wait without holding a thread.
         peers: Says which address a request came from.
+        usage: Counts what lies on the disk.
         clock: The present in UTC.
+        clock_watch: Notices when the clock is set forward.
         started_s: When it was opened, on the monotonic clock.
     """
 
@@ -63,7 +67,9 @@ class Platform:
     login_slots: CapacityLimiter
     registry_slots: CapacityLimiter
     peers: Peers
+    usage: UsageMeter
     clock: Clock = utc_now
+    clock_watch: ClockWatch = field(default_factory=ClockWatch)
     started_s: float = field(default_factory=time.monotonic)
 
 

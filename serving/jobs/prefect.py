@@ -144,13 +144,20 @@ class PrefectJobs:
                 found[run.id] = run
         return found
 
-    async def latest_run(self, flow_name: str) -> FlowRun | None:
+    async def latest_run(self, flow_name: str, *, due_at: datetime | None = None) -> FlowRun | None:
         """The run of a flow that was created last, None if there is none.
+
+        Args:
+            flow_name: The flow.
+            due_at: Leaves out what the schedule plans for after this moment.
 
         Raises:
             JobsUnavailable: The server does not answer.
         """
-        body = {"flows": {"name": {"any_": [flow_name]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        body: dict[str, Any] = {"flows": {"name": {"any_": [flow_name]}}, "sort": "EXPECTED_START_TIME_DESC"}
+        body["limit"] = 1
+        if due_at is not None:
+            body["flow_runs"] = {"expected_start_time": {"before_": due_at.isoformat()}}
         found = await self._send("POST", "/flow_runs/filter", body) or []
         return FlowRun.from_json(found[0]) if found else None
 

@@ -63,6 +63,9 @@ def settings(tmp_path: Path, prepared_data_dir: Path) -> Settings:
         rate_limit_default=_MANY,
         rate_limit_login=_MANY,
         inference_workers=2,
+        # Whatever the disk of the machine is like; tests of full disks give their own.
+        storage_alarm_free_percent=0,
+        storage_reserve_mb=0,
         mlflow_port=1,  # nobody answers there; tests that need MLflow give their own
         prefect_port=1,
     )

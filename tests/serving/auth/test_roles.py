@@ -60,6 +60,10 @@ _LOWEST_ROLE = {
     ("GET", "/api/v1/openvino/status"): "viewer",
     ("POST", "/api/v1/openvino/load"): "engineer",
     ("POST", "/api/v1/openvino/benchmark"): "engineer",
+    ("GET", "/api/v1/storage/usage"): "viewer",
+    ("POST", "/api/v1/storage/cleanup"): "engineer",
+    ("POST", "/api/v1/storage/retention/passes"): "admin",  # and the platform's own account
+    ("POST", "/api/v1/storage/retention/passes/{pass_id}/chunks"): "admin",  # and the platform's own account
     ("GET", "/api/v1/audit"): "admin",
     ("GET", "/api/v1/audit/verify"): "admin",
     ("GET", "/metrics"): _EVERYBODY,  # from this machine, see tests/serving/test_metrics.py
@@ -88,7 +92,7 @@ def test_routes_open_from_the_lowest_role_up_when_called(client: httpx.Client, r
         allowed = lowest == _EVERYBODY or reached
         refusal = 401 if role is None else 403
         assert (status != refusal) == allowed, (role, method, path, status)
-        is_job = path.startswith("/api/v1/training/")  # there is no Prefect here
+        is_job = path.startswith(("/api/v1/training/", "/api/v1/storage/cleanup"))  # there is no Prefect here
         assert status < 500 or (status == 503 and is_job), (role, method, path, status)
 
 
