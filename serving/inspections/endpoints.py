@@ -4,8 +4,7 @@ import asyncio
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Response, UploadFile
-from pydantic import AfterValidator
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
@@ -15,6 +14,7 @@ from serving.inspections import holds, repository, service
 from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.repository import InspectionFilter
 from serving.inspections.schemas import Decision, DeletedOut, HoldIn, InspectionList, InspectionOut
+from serving.inspections.upload import UPLOAD_BODY, PartText, read_upload
 from serving.platform import Platform, PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
 from serving.tables import Inspection
@@ -23,19 +23,10 @@ _log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", tags=["inspections"])
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("control characters are not allowed")
-    return value
-
-
-PartText = Annotated[str, AfterValidator(_printable)]
-StationForm = Annotated[str | None, Form(pattern=STATION_ID_PATTERN, description="The station; new ones are made")]
 StationQuery = Annotated[
     str | None, Query(alias="station_id", pattern=STATION_ID_PATTERN, description="As the form field, which wins")
 ]
-PartForm = Annotated[PartText | None, Form(max_length=128, description="The part's serial number or the like")]
-PartQuery = Annotated[PartText | None, Query(alias="part_id", max_length=128, description="As the form field")]
+PartQuery = Annotated[PartText | None, Query(alias="part_id", description="As the form field")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -50,30 +41,29 @@ Operator = Annotated[Principal, Depends(require("operator"))]
 Engineer = Annotated[Principal, Depends(require("engineer"))]
 
 
-@router.post("/inspect", response_model=InspectionOut)
+@router.post("/inspect", response_model=InspectionOut, openapi_extra=UPLOAD_BODY)
 async def inspect(
     platform: PlatformDep,
     user: Operator,
-    file: Annotated[UploadFile, File(description="JPEG, PNG, BMP, TIFF or WebP, at most 20 MiB")],
-    station_id: StationForm = None,
-    part_id: PartForm = None,
+    request: Request,
     station_query: StationQuery = None,
     part_query: PartQuery = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Inspects a picture. When the answer is here, the picture and the verdict are on disk."""
-    size_bytes = file.size or 0
-    if size_bytes > platform.settings.max_upload_bytes:
-        raise PayloadTooLarge(f"the picture is larger than {platform.settings.max_upload_mb} MiB")
-    order = InspectionOrder(
-        station_id=station_id or station_query or "default",
-        part_id=part_id or part_query or None,
-        source="upload",
-        requested_by=user.id,
-        idempotency_key=idempotency_key,
-    )
-    with platform.live.admission.hold(size_bytes):
-        return _answer(await service.inspect_upload(platform, order, await file.read()))
+    async with read_upload(request) as part:
+        size_bytes = part.file.size or 0
+        if size_bytes > platform.settings.max_upload_bytes:
+            raise PayloadTooLarge(f"the picture is larger than {platform.settings.max_upload_mb} MiB")
+        order = InspectionOrder(
+            station_id=part.station_id or station_query or "default",
+            part_id=part.part_id or part_query or None,
+            source="upload",
+            requested_by=user.id,
+            idempotency_key=idempotency_key,
+        )
+        with platform.live.admission.hold(size_bytes):
+            return _answer(await service.inspect_upload(platform, order, await part.file.read()))
 
 
 @router.post("/inspect/camera", response_model=InspectionOut)
@@ -81,7 +71,7 @@ async def inspect_camera(
     platform: PlatformDep,
     user: Operator,
     station_id: Annotated[str, Query(pattern=STATION_ID_PATTERN)] = "default",
-    part_id: Annotated[PartText | None, Query(max_length=128)] = None,
+    part_id: Annotated[PartText | None, Query()] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Takes a picture with the configured camera and inspects it."""
@@ -121,11 +111,13 @@ def list_inspections(
 
 
 @router.delete("/inspect/{inspection_id}")
-async def delete_inspection(platform: PlatformDep, user: Engineer, inspection_id: InspectionId) -> DeletedOut:
+async def delete_inspection(
+    platform: PlatformDep, _user: Engineer, actor: CurrentActor, inspection_id: InspectionId
+) -> DeletedOut:
     """Deletes an inspection and its picture."""
     now = platform.clock()
     deleted = platform.database.write(
-        lambda session: service.delete_inspection(session, inspection_id, deleted_by=user.id, now=now)
+        lambda session: service.delete_inspection(session, inspection_id, by=actor, now=now)
     )
     path = await asyncio.wrap_future(deleted)
     try:
