@@ -17,6 +17,7 @@ from serving.datasets.schemas import TrainedOut
 from serving.inspections.schemas import InspectionOut
 from serving.review.schemas import ItemsIn, ItemsOut, StatsOut
 from serving.stations.schemas import StationList, StationOut
+from serving.storage.schemas import PassOut, RetentionIn
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 _TIMEOUT_S: Final = 30.0
@@ -120,6 +121,23 @@ class UssopClient:
             ClientError: It was refused, or there was no answer.
         """
         self._send("PUT", f"/batch/jobs/{job_id}/report", json=report.model_dump(mode="json"))
+
+    def begin_retention(self, *, allow_more: bool, dry_run: bool) -> PassOut:
+        """A new pass of retention with its plan; nothing is deleted yet.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted = RetentionIn(allow_more=allow_more, dry_run=dry_run)
+        return self._ask(PassOut, "POST", "/storage/retention/passes", json=wanted.model_dump())
+
+    def delete_pictures(self, pass_id: str, limit: int) -> PassOut:
+        """A pass of retention, after it has deleted so many pictures more; `finished` if none was left.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(PassOut, "POST", f"/storage/retention/passes/{pass_id}/chunks", json={"limit": limit})
 
     def mark_trained(self, dataset_id: str, model_version: str) -> int:
         """How many pictures of a data set count as learned from now.
