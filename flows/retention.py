@@ -103,6 +103,10 @@ def report(done: PassOut) -> str:
         f"| {_size(planned[decision].bytes)} |"
         for decision, cutoff in done.cutoffs.items()
     ]
+    kept = (
+        "Kept besides: pictures on hold, in the review queue or in a data set, and the newest "
+        f"{done.policy.last_failures} failures of each station. Inspections stay in any case."
+    )
     return "\n".join(
         [
             f"# Retention: {done.state.replace('_', ' ')}",
@@ -113,8 +117,7 @@ def report(done: PassOut) -> str:
             "|---|---|---|---|",
             *rows,
             "",
-            f"Kept besides: pictures on hold, in the review queue or in a data set, and the newest "
-            f"{done.policy.last_failures} failures of each station. Inspections stay in any case.",
+            kept,
         ]
     )
 
