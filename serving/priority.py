@@ -11,4 +11,6 @@ _NICENESS: Final = 10
 def take_low_priority() -> None:
     """Lowers the calling thread's priority; threads that it starts inherit that. Linux only, elsewhere nothing."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()
+        # A process that is nicer than this already stays so: going back needs a privilege.
+        os.setpriority(os.PRIO_PROCESS, thread, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))

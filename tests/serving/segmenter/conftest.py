@@ -1,6 +1,7 @@
 """A platform with pictures in its review queue, with and without the files of a segmenter."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -55,3 +56,15 @@ def queue_picture(client: httpx.Client, pixels: npt.NDArray[np.uint8]) -> dict[s
 def segment(client: httpx.Client, item_id: object, **body: object) -> httpx.Response:
     """The answer to a prompt."""
     return client.post(f"{API}/segment/{item_id}", json=body)
+
+
+def wait_until(is_so: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Waits until something is so, for a while."""
+    deadline = threading.Event()
+    timer = threading.Timer(timeout_s, deadline.set)
+    timer.start()
+    try:
+        while not is_so():
+            assert not deadline.wait(0.01), "it never became so"
+    finally:
+        timer.cancel()
