@@ -33,9 +33,12 @@ def mark_trained(dataset_id: str, version: str) -> int:
         version: Number of the version in the registry.
 
     Raises:
+        FileNotFoundError: This machine has no service account.
         ClientError: The API does not answer, or refuses.
     """
     settings = FlowSettings()
+    if not settings.service_account_file.is_file():  # waiting would not help
+        raise FileNotFoundError(f"there is no {settings.service_account_file.name}: `ussop up` makes it")
     account = ServiceAccount.read(settings.service_account_file)
     with UssopClient(settings.api_url, account, timeout_s=_TIMEOUT_S) as client:
         count = client.mark_trained(dataset_id, version)

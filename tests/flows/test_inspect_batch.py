@@ -2,111 +2,29 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from models.bundle import Bundle
-from registry.local_store import LocalStore
-from serving.command.first_admin import ensure_admin
-from serving.command.preparation import prepare_data_dir, prepare_database
-from serving.command.service_account import ensure_service_account
-from serving.secrets_file import with_secret_key
-from serving.settings import Settings
-from tests.mlflow_server import ROOT
+from tests.flows.api_process import Api, api_process
 from tests.pictures import png_bytes, square_picture
 from tests.prefect_platform import PrefectPlatform, process_of, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 
-_PASSWORD = "correct horse battery"
 _MANY = 1500
 _CANCEL_WITHIN_S = 5.0
 
 
-class _Api:
-    """The API process, as an operator sees it."""
-
-    def __init__(self, base_url: str) -> None:
-        self._client = httpx.Client(base_url=f"{base_url}/api/v1", timeout=20.0, trust_env=False)
-        wait_until(self._log_in, "the API answers")
-
-    def close(self) -> None:
-        """Ends the connection."""
-        self._client.close()
-
-    def _log_in(self) -> bool:
-        try:
-            answer = self._client.post("/auth/login", json={"username": "admin", "password": _PASSWORD})
-        except httpx.TransportError:
-            return False
-        if answer.status_code == 200:
-            self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        return answer.status_code == 200
-
-    def call(self, method: str, path: str, **content: Any) -> Any:
-        """The JSON of a call that must succeed."""
-        answer = self._client.request(method, path, **content)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def status_of(self, method: str, path: str) -> int:
-        """The HTTP status of a call that may fail."""
-        return self._client.request(method, path).status_code
-
-    def started(self, folder: Path, station_id: str) -> str:
-        """The id of a job that was started, once somebody can run it."""
-        wanted = {"name": "Shift A", "input_dir": str(folder), "file_pattern": "*.png", "station_id": station_id}
-        job_id = str(self.call("POST", "/batch/jobs", json=wanted)["id"])
-        wait_until(lambda: self.status_of("POST", f"/batch/jobs/{job_id}/start") == 200, "the job is started")
-        return job_id
-
-    def job(self, job_id: str) -> dict[str, Any]:
-        """The job now."""
-        job: dict[str, Any] = self.call("GET", f"/batch/jobs/{job_id}")
-        return job
-
-    def wait_for(self, job_id: str, status: str, deadline_s: float = 120.0) -> dict[str, Any]:
-        """The job, once it has ended."""
-        wait_until(lambda: self.job(job_id)["status"] not in {"pending", "running"}, "the job ends", deadline_s)
-        job = self.job(job_id)
-        assert job["status"] == status, job
-        return job
-
-    def stored(self, station_id: str) -> int:
-        """Number of stored inspections of a station."""
-        return int(self.call("GET", f"/inspections?station_id={station_id}&limit=1")["total"])
-
-
 @pytest.fixture(scope="module")
-def api(platform: PrefectPlatform, tiny_bundle: Bundle) -> Iterator[_Api]:
+def api(platform: PrefectPlatform, tiny_bundle: Bundle) -> Iterator[Api]:
     """An API process on the platform's data folder, prepared as `ussop up` does."""
-    settings = Settings(_env_file=None, data_dir=platform.folder, admin_password=SecretStr(_PASSWORD))
-    prepare_data_dir(settings)
-    settings = with_secret_key(settings)
-    prepare_database(settings)
-    store = LocalStore(settings.bundles_dir)
-    store.point("deployed", store.install(tiny_bundle.root).digest)
-    ensure_admin(settings)
-    ensure_service_account(settings)
-    limits = {"RATE_LIMIT_DEFAULT": "100000/minute", "MODEL_POLL_S": "3600"}
-    with (platform.folder / "api.log").open("ab") as log:
-        command = [sys.executable, "-m", "serving.main"]
-        process = subprocess.Popen(command, cwd=ROOT, env=platform.environment | limits, stdout=log, stderr=log)
-    try:
-        api = _Api(f"http://127.0.0.1:{platform.api_port}")
-        yield api
-        api.close()
-    finally:
-        process.terminate()
-        process.wait(30)
+    with api_process(platform, tiny_bundle) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +39,7 @@ def many_pictures(platform: PrefectPlatform) -> Path:
 
 
 def test_every_picture_has_its_verdict_and_bad_files_are_named_when_completed(
-    platform: PrefectPlatform, api: _Api, tmp_path: Path
+    platform: PrefectPlatform, api: Api, tmp_path: Path
 ) -> None:
     folder = platform.folder / "inbox" / "shift_a"
     folder.mkdir(parents=True)
@@ -145,7 +63,7 @@ def test_every_picture_has_its_verdict_and_bad_files_are_named_when_completed(
     assert {a["type"] for a in artifacts} == {"progress", "table"}
 
 
-def test_job_goes_on_without_doubles_when_its_process_was_killed(api: _Api, many_pictures: Path) -> None:
+def test_job_goes_on_without_doubles_when_its_process_was_killed(api: Api, many_pictures: Path) -> None:
     job_id = api.started(many_pictures, "killed")
     wait_until(lambda: api.job(job_id)["processed"] >= 30, "some pictures are inspected")
     process = process_of(api.job(job_id)["flow_run_id"])
@@ -161,7 +79,7 @@ def test_job_goes_on_without_doubles_when_its_process_was_killed(api: _Api, many
     assert api.stored("killed") == _MANY
 
 
-def test_job_ends_within_seconds_when_it_is_cancelled(api: _Api, many_pictures: Path) -> None:
+def test_job_ends_within_seconds_when_it_is_cancelled(api: Api, many_pictures: Path) -> None:
     job_id = api.started(many_pictures, "cancelled")
     wait_until(lambda: api.job(job_id)["processed"] >= 10, "some pictures are inspected")
     flow_run = api.job(job_id)["flow_run_id"]
@@ -173,7 +91,7 @@ def test_job_ends_within_seconds_when_it_is_cancelled(api: _Api, many_pictures: 
     assert 10 <= job["processed"] == api.stored("cancelled") < _MANY
 
 
-def test_run_fails_with_the_reason_when_the_folder_is_not_allowed(platform: PrefectPlatform, api: _Api) -> None:
+def test_run_fails_with_the_reason_when_the_folder_is_not_allowed(platform: PrefectPlatform, api: Api) -> None:
     run_id = platform.run("inspect-batch", input_dir="/etc")
     kind, message = platform.wait_for(run_id, "COMPLETED", "FAILED", "CRASHED")
     assert kind == "FAILED"

@@ -41,6 +41,21 @@ class SquareFinder(nn.Module):
         return torch.cat([self.boxes, scores, self.coefficients], 2), prototypes
 
 
+class FragileFinder(SquareFinder):
+    """Computes the same beside a channel a thousand times as large: with eight bits for both, nothing is left of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beside_a_giant = nn.Conv2d(3, 4, 1, bias=False)
+        self.without_it = nn.Conv2d(4, 3, 1, bias=False)
+        with torch.no_grad():
+            self.beside_a_giant.weight.copy_(torch.cat([torch.eye(3), torch.full((1, 3), 1000.0)]).reshape(4, 3, 1, 1))
+            self.without_it.weight.copy_(torch.eye(3, 4).reshape(3, 4, 1, 1))
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return super().forward(self.without_it(self.beside_a_giant(pixels).relu()))
+
+
 def square_pictures(folder: Path, count: int) -> tuple[Picture, ...]:
     """Pictures of good parts, red squares and blue squares in turn, at changing places."""
     pictures = []

@@ -17,24 +17,9 @@ from flows.tasks.openvino_bundle import ConversionError, ConversionRequest, conv
 from flows.tasks.torch_parity import measure_parity
 from models.bundle import Bundle, load_bundle, seal_bundle
 from models.manifest import GoldenPicture
-from tests.flows.tasks.square_finder import CLASSES, INPUT_PX, SquareFinder, square_pictures
+from tests.flows.tasks.square_finder import CLASSES, INPUT_PX, FragileFinder, SquareFinder, square_pictures
 
 pytestmark = pytest.mark.training
-
-
-class FragileFinder(SquareFinder):
-    """Computes the same beside a channel a thousand times as large: with eight bits for both, nothing is left of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.beside_a_giant = nn.Conv2d(3, 4, 1, bias=False)
-        self.without_it = nn.Conv2d(4, 3, 1, bias=False)
-        with torch.no_grad():
-            self.beside_a_giant.weight.copy_(torch.cat([torch.eye(3), torch.full((1, 3), 1000.0)]).reshape(4, 3, 1, 1))
-            self.without_it.weight.copy_(torch.eye(3, 4).reshape(3, 4, 1, 1))
-
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return super().forward(self.without_it(self.beside_a_giant(pixels).relu()))
 
 
 @pytest.fixture(scope="module")
