@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from models.decide import Decision
 
 if TYPE_CHECKING:  # scipy comes with it, and the host of the flows, which only lists them, does without
     from flows.tasks.rates import Rate
 
-TAG_GATE: Final = "ussop.gate"
-TAG_GATE_REASONS: Final = "ussop.gate.reasons"
-TAG_GATE_TEST_DIGEST: Final = "ussop.gate.test_digest"
-TAG_OVERRIDE_REASON: Final = "ussop.gate.override_reason"
-TAG_APPROVED_BY: Final = "ussop.gate.approved_by"
+
+@dataclass(frozen=True, slots=True)
+class ParityCheck:
+    """What the golden pictures of a bundle showed on one way to run it.
+
+    Attributes:
+        runs_on: The library, and the precision of its computation.
+        score_gap: Largest difference of a score from the one expected; None where it does not agree.
+        broken: What is wrong, None where every decision, box and score is as expected.
+    """
+
+    runs_on: str
+    score_gap: float | None = None
+    broken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,7 @@ class MeasuredVersion:
         recall: Annotated defects of a class that are found at its accept threshold, by class.
         latency_p95_ms: 95th percentile of one inference as live inspection runs it.
         golden_pictures: Golden pictures in its bundle.
-        parity_breaks: What the golden pictures showed to be wrong, one line per backend; empty if they all agree.
+        parity: What these showed on each backend and precision, and of the trained network where that was compared.
     """
 
     version: str
@@ -42,7 +53,22 @@ class MeasuredVersion:
     recall: Mapping[str, Rate]
     latency_p95_ms: float
     golden_pictures: int
-    parity_breaks: tuple[str, ...] = ()
+    parity: tuple[ParityCheck, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenDifference:
+    """A golden picture of the deployed version on which the candidate decides otherwise.
+
+    Attributes:
+        picture: Its path in the deployed bundle.
+        expected: The decision that the deployed bundle promises.
+        found: The candidate's.
+    """
+
+    picture: str
+    expected: Decision
+    found: Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +77,26 @@ class GateRules:
 
     Attributes:
         latency_budget_ms: Longest 95th percentile of one inference.
+        golden_binds: Whether an escape on a golden picture of the deployed version blocks.
     """
 
     latency_budget_ms: float = 200.0
+    golden_binds: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class GateJudgement:
-    """Whether a candidate may be deployed; the reasons say why not, and are empty otherwise."""
+    """Whether a candidate may be deployed.
+
+    Attributes:
+        reasons: Why not; empty if it may.
+        remarks: What a person should know and what blocks nothing.
+        unfit: Why not even a person's override can deploy it; empty otherwise.
+    """
 
     reasons: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = field(default=())
+    unfit: tuple[str, ...] = field(default=())
 
     @property
     def passed(self) -> bool:
@@ -68,7 +104,12 @@ class GateJudgement:
         return not self.reasons
 
 
-def judge(candidate: MeasuredVersion, deployed: MeasuredVersion, rules: GateRules) -> GateJudgement:
+def judge(
+    candidate: MeasuredVersion,
+    deployed: MeasuredVersion,
+    rules: GateRules,
+    golden: Iterable[GoldenDifference] = (),
+) -> GateJudgement:
     """The judgement on a candidate that was measured on the same pictures as the deployed version.
 
     One escape more than the deployed version blocks, without a margin: an escape reaches the customer. On the same
@@ -78,12 +119,23 @@ def judge(candidate: MeasuredVersion, deployed: MeasuredVersion, rules: GateRule
     these cost money or attention, and vary by chance. Without that rule a version that fails every part, and so lets
     none escape, would pass.
 
+    A golden picture of the deployed version shows a clear case. A defect there that the candidate lets pass blocks; any
+    other difference is a remark, since the test set counts those with an interval.
+
     Args:
         candidate: The version that wants to be deployed.
         deployed: The version that is.
         rules: The rest.
+        golden: The golden pictures of the deployed version that the candidate judges otherwise.
     """
-    return GateJudgement((*_evidence(candidate), *_worse(candidate, deployed), *_unfit(candidate, rules)))
+    escapes: list[str] = []
+    others: list[str] = []
+    for difference in golden:
+        is_escape = difference.expected == "fail" and difference.found == "pass"
+        (escapes if is_escape and rules.golden_binds else others).append(_text(difference))
+    unfit = tuple(_not_deployable(candidate))
+    reasons = (*_evidence(candidate), *unfit, *_worse(candidate, deployed), *escapes, *_broken(candidate, rules))
+    return GateJudgement(reasons, (*others, *_not_shown(candidate)), unfit)
 
 
 def _evidence(candidate: MeasuredVersion) -> Iterator[str]:
@@ -91,8 +143,11 @@ def _evidence(candidate: MeasuredVersion) -> Iterator[str]:
         yield "the test set has no defective part: the escape rate is unknown"
     if candidate.overkill.of == 0:
         yield "the test set has no good part: the overkill rate is unknown"
+
+
+def _not_deployable(candidate: MeasuredVersion) -> Iterator[str]:
     if candidate.golden_pictures == 0:
-        yield "the bundle has no golden pictures: that its backends agree is not shown"
+        yield "the bundle has no golden pictures: no machine could test itself with it"
 
 
 def _worse(candidate: MeasuredVersion, deployed: MeasuredVersion) -> Iterator[str]:
@@ -110,11 +165,21 @@ def _worse(candidate: MeasuredVersion, deployed: MeasuredVersion) -> Iterator[st
             yield f"clearly less recall of {name}: {rate_text(now)}, deployed {rate_text(before)}"
 
 
-def _unfit(candidate: MeasuredVersion, rules: GateRules) -> Iterator[str]:
-    for broken in candidate.parity_breaks:
-        yield f"parity: {broken}"
+def _broken(candidate: MeasuredVersion, rules: GateRules) -> Iterator[str]:
+    for check in candidate.parity:
+        if check.broken:
+            yield f"parity: {check.runs_on}: {check.broken}"
     if candidate.latency_p95_ms > rules.latency_budget_ms:
         yield f"too slow: p95 {candidate.latency_p95_ms:.1f} ms, budget {rules.latency_budget_ms:g} ms"
+
+
+def _not_shown(candidate: MeasuredVersion) -> Iterator[str]:
+    if not any(check.runs_on.startswith("torch") for check in candidate.parity):
+        yield "torch: not compared, the bundle carries no comparison with the network that was trained"
+
+
+def _text(difference: GoldenDifference) -> str:
+    return f"golden picture {difference.picture}: {difference.found}, deployed {difference.expected}"
 
 
 def rate_text(rate: Rate) -> str:
@@ -122,29 +187,3 @@ def rate_text(rate: Rate) -> str:
     if rate.of == 0:
         return "none to count"
     return f"{rate.count} of {rate.of} ({rate.share:.2%}, 95 % {rate.low:.2%} to {rate.high:.2%})"
-
-
-def report(candidate: MeasuredVersion, deployed: MeasuredVersion, judgement: GateJudgement, *, outcome: str) -> str:
-    """The judgement as Markdown, both versions beside each other.
-
-    Args:
-        candidate: As judged.
-        deployed: As judged.
-        judgement: On them.
-        outcome: `passed`, `blocked` or `overridden`.
-    """
-    rows = [
-        ("box mAP50", f"{candidate.box_ap50:.3f}", f"{deployed.box_ap50:.3f}"),
-        ("escape", rate_text(candidate.escape), rate_text(deployed.escape)),
-        ("overkill", rate_text(candidate.overkill), rate_text(deployed.overkill)),
-        ("uncertain", rate_text(candidate.uncertain), rate_text(deployed.uncertain)),
-        ("inference p95", f"{candidate.latency_p95_ms:.1f} ms", f"{deployed.latency_p95_ms:.1f} ms"),
-        ("parity breaks", str(len(candidate.parity_breaks)), str(len(deployed.parity_breaks))),
-    ]
-    for name in sorted({*candidate.recall, *deployed.recall}):
-        now, before = (rate_text(v.recall[name]) if name in v.recall else "-" for v in (candidate, deployed))
-        rows.append((f"recall of {name}", now, before))
-    lines = [f"# Gate: {outcome}", ""]
-    lines += [f"- {reason}" for reason in judgement.reasons] or ["Nothing speaks against it."]
-    lines += ["", f"| | candidate {candidate.version} | deployed {deployed.version} |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows), ""])

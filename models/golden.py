@@ -10,13 +10,13 @@ from models.runtime import Runtime
 _MIN_IOU = 0.6
 
 
-def self_test(runtime: Runtime) -> None:
-    """Runs every golden picture of the bundle on the runtime's backend.
+def self_test(runtime: Runtime) -> float:
+    """The largest difference of a score, after every golden picture came out as expected on the runtime's backend.
 
     Raises:
         BundleError: A decision, a class, a box or a score is not the one expected.
     """
-    tolerance = _artefact_that_runs(runtime).score_tolerance
+    tolerance, largest = _artefact_that_runs(runtime).score_tolerance, 0.0
     for golden in runtime.manifest.golden:
         picture = read_image((runtime.bundle.root / golden.path).read_bytes())
         try:
@@ -26,7 +26,8 @@ def self_test(runtime: Runtime) -> None:
         if verdict.decision != golden.decision:
             raise BundleError(f"self-test: {golden.path} came out {verdict.decision}, expected {golden.decision}")
         for expected in golden.detections:
-            _require_match(golden, expected, verdict.detections, tolerance)
+            largest = max(largest, _difference(golden, expected, verdict.detections, tolerance))
+    return largest
 
 
 def box_iou(first_xyxy: tuple[float, ...], second_xyxy: tuple[float, ...]) -> float:
@@ -49,9 +50,9 @@ def _artefact_that_runs(runtime: Runtime) -> Artefact:
     return artefact
 
 
-def _require_match(
+def _difference(
     golden: GoldenPicture, expected: GoldenDetection, found: tuple[Detection, ...], tolerance: float
-) -> None:
+) -> float:
     same = [d for d in found if d.class_name == expected.class_name]
     same = [d for d in same if box_iou(d.box_xyxy, expected.box_xyxy) >= _MIN_IOU]
     if not same:
@@ -62,3 +63,4 @@ def _require_match(
             f"self-test: {golden.path}: the score of {expected.class_name} is off by {difference:.3f}, "
             f"allowed {tolerance:.3f}"
         )
+    return difference

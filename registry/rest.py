@@ -141,6 +141,17 @@ class MlflowRest:
         info = self._get("runs/get", run_id=run_id)["run"]["info"]
         return f"/#/experiments/{info['experiment_id']}/runs/{run_id}"
 
+    def run_file_path(self, run_id: str, path: str) -> str:
+        """Path of one of a run's artifacts, to be put behind the server's address.
+
+        Raises:
+            UnknownVersionError: No such run.
+            RegistryError: Artifacts elsewhere than behind the server.
+            RegistryUnavailableError: The server does not answer.
+        """
+        info = self._get("runs/get", run_id=run_id)["run"]["info"]
+        return _file_address(info.get("artifact_uri"), path)
+
     def read_run_file(self, run_id: str, path: str) -> bytes:
         """One file of a run's artifacts.
 
@@ -149,8 +160,7 @@ class MlflowRest:
             RegistryError: Artifacts elsewhere than behind the server, or a file of more than 8 MiB.
             RegistryUnavailableError: The server does not answer.
         """
-        info = self._get("runs/get", run_id=run_id)["run"]["info"]
-        return self._read_file(str(info.get("artifact_uri", "")), path)
+        return self._read_file(self.run_file_path(run_id, path), path)
 
     def read_version_file(self, version: ModelVersion, path: str) -> bytes:
         """One file of a version's artifacts.
@@ -159,7 +169,7 @@ class MlflowRest:
             UnknownVersionError, RegistryError, RegistryUnavailableError: As `read_run_file`.
         """
         answer = self._get("model-versions/get-download-uri", name=version.name, version=version.version)
-        return self._read_file(str(answer.get("artifact_uri", "")), path)
+        return self._read_file(_file_address(answer.get("artifact_uri"), path), path)
 
     def download(self, version: ModelVersion, folder: str, target: Path) -> None:
         """Copies one folder of a version's artifacts into `target`, which must exist.
@@ -179,16 +189,16 @@ class MlflowRest:
         if not budget.files:
             raise RegistryError(f"version {version.version} has no {folder} (were its artifacts collected?)")
 
-    def _read_file(self, uri: str, path: str) -> bytes:
+    def _read_file(self, address: str, name: str) -> bytes:
         content = bytearray()
-        with _translated(), self._client.stream("GET", f"{_ARTIFACTS}/{quote(f'{_path_of(uri)}/{path}')}") as answer:
+        with _translated(), self._client.stream("GET", address) as answer:
             if answer.status_code == httpx.codes.NOT_FOUND:
-                raise UnknownVersionError(f"there is no artifact {path}")
+                raise UnknownVersionError(f"there is no artifact {name}")
             answer.raise_for_status()
             for block in answer.iter_bytes(1 << 16):
                 content += block
                 if len(content) > MAX_DOCUMENT_BYTES:
-                    raise RegistryError(f"the artifact {path} is too large")
+                    raise RegistryError(f"the artifact {name} is too large")
         return bytes(content)
 
     def _download_folder(self, path: str, target: Path, budget: "_Budget") -> None:
@@ -273,6 +283,11 @@ def _checked(answer: httpx.Response) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RegistryError("the registry's answer is no JSON object")
     return content
+
+
+def _file_address(uri: object, path: str) -> str:
+    inside = f"{_path_of(str(uri or ''))}/{path}"
+    return f"{_ARTIFACTS}/{quote(inside)}"
 
 
 def _path_of(uri: str) -> str:

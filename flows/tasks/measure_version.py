@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from flows.gate import MeasuredVersion
+from flows.gate import MeasuredVersion, ParityCheck
 from flows.tasks.coco import Dataset
 from flows.tasks.evaluate import Inspected, average_precision, inspect_pictures
 from flows.tasks.rates import Rate, clopper_pearson, verdict_rates
 from models.bundle import Bundle
+from models.decide import Decision, decide
 from models.errors import ModelError
 from models.golden import box_iou, self_test
 from models.intake import read_image
-from models.recipe import Thresholds
-from models.runtime import open_runtime
+from models.recipe import Recipe, Thresholds
+from models.runtime import Runtime, open_backend, open_runtime
 from models.timing import time_variants, variants_of
 
 _FOUND_IOU = 0.1
@@ -21,9 +24,24 @@ _FOUND_IOU = 0.1
 _TIMED = 40
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The figures of a version and what they are made of.
+
+    Attributes:
+        figures: For the judgement.
+        inspected: What it proposes on each picture of the test set, in their order.
+        decisions: What it decides on each.
+    """
+
+    figures: MeasuredVersion
+    inspected: tuple[Inspected, ...]
+    decisions: tuple[Decision, ...]
+
+
 def measure_version(
     version: str, bundle: Bundle, test_set: Dataset, on_picture: Callable[[], None] = lambda: None
-) -> MeasuredVersion:
+) -> Measured:
     """Return the measurements of a version on the reference backend; latency and parity on the others too.
 
     Args:
@@ -40,7 +58,7 @@ def measure_version(
     thresholds = {name: t.to_thresholds() for name, t in manifest.thresholds.items()}
     rates = verdict_rates(inspected, thresholds)
     classes = (*manifest.classes, *(n for n in test_set.class_names if n not in manifest.classes))
-    return MeasuredVersion(
+    figures = MeasuredVersion(
         version=version,
         classes=manifest.classes,
         box_ap50=average_precision(inspected, classes, "bbox").ap50,
@@ -50,8 +68,10 @@ def measure_version(
         recall=recall_per_class(inspected, thresholds),
         latency_p95_ms=_latency_p95_ms(bundle, test_set),
         golden_pictures=len(manifest.golden),
-        parity_breaks=parity_breaks(bundle),
+        parity=(*_torch_parity(manifest.metrics), *parity_checks(bundle)),
     )
+    decisions = tuple(decide(part.detections, thresholds, Recipe()).decision for part in inspected)
+    return Measured(figures, inspected, decisions)
 
 
 def recall_per_class(inspected: Sequence[Inspected], thresholds: Mapping[str, Thresholds]) -> dict[str, Rate]:
@@ -71,15 +91,31 @@ def recall_per_class(inspected: Sequence[Inspected], thresholds: Mapping[str, Th
     return {name: clopper_pearson(sum(hits), len(hits)) for name, hits in found.items()}
 
 
-def parity_breaks(bundle: Bundle) -> tuple[str, ...]:
-    """Return one line for each backend and precision that does not give the golden verdicts within its tolerance."""
-    broken = []
+def parity_checks(bundle: Bundle) -> Iterator[ParityCheck]:
+    """Return, for each backend and precision, whether it gives the golden verdicts within its tolerance."""
     for backend, precision in variants_of(bundle):
+        runs_on = f"{backend} {precision}"
         try:
-            self_test(open_runtime(bundle, backend=backend, precision=precision))
+            # Not `open_runtime`: where OpenVINO fails it would take ONNX Runtime, which agrees with itself.
+            gap = self_test(Runtime(bundle, open_backend(bundle, backend=backend, precision=precision)))
         except ModelError as error:
-            broken.append(f"{backend} {precision}: {error}")
-    return tuple(broken)
+            yield ParityCheck(runs_on, broken=str(error))
+        else:
+            yield ParityCheck(runs_on, score_gap=gap)
+
+
+def _torch_parity(metrics: Mapping[str, Any]) -> Iterator[ParityCheck]:
+    """Return the comparison of the trained network with the ONNX, made when that was exported.
+
+    The hash of the ONNX stands in the manifest beside it, so that it still holds; the weights need not be kept.
+    """
+    compared = metrics.get("torch_parity")
+    if not isinstance(compared, list) or not compared:
+        return
+    differing = [str(p["picture"]) for p in compared if p["torch_decision"] != p["onnx_decision"]]
+    broken = f"other decisions than ONNX on {', '.join(differing)}" if differing else None
+    gap = max(float(p["score_gap"]) for p in compared)
+    yield ParityCheck("torch f32", None if broken else gap, broken)
 
 
 def _latency_p95_ms(bundle: Bundle, test_set: Dataset) -> float:

@@ -1,5 +1,6 @@
 """The gate's rules as tables."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 
 pytest.importorskip("scipy", reason="needs the train extra")
 
-from flows.gate import GateRules, MeasuredVersion, judge, report
+from flows.gate import GateRules, GoldenDifference, MeasuredVersion, ParityCheck, judge
+from flows.gate_report import DifferingPart, GateRecord
 from flows.tasks.rates import clopper_pearson
 
 pytestmark = pytest.mark.training
@@ -22,6 +24,7 @@ DEPLOYED = MeasuredVersion(
     recall={"scratch": clopper_pearson(95, 100), "dent": clopper_pearson(90, 100)},
     latency_p95_ms=20.0,
     golden_pictures=7,
+    parity=(ParityCheck("torch f32", 1e-6), ParityCheck("onnxruntime f32", 0.0)),
 )
 
 
@@ -55,7 +58,10 @@ def test_passes_when_no_worse(changes: dict[str, Any]) -> None:
         ({"recall": {"scratch": clopper_pearson(95, 100), "dent": clopper_pearson(50, 100)}}, "less recall of dent"),
         ({"classes": ("scratch",)}, "classes are lost: dent"),
         ({"latency_p95_ms": 50.1}, "too slow: p95 50.1 ms, budget 50 ms"),
-        ({"parity_breaks": ("openvino int8: off",)}, "parity: openvino int8: off"),
+        (
+            {"parity": (ParityCheck("torch f32", 0.0), ParityCheck("openvino int8", broken="off"))},
+            "parity: openvino int8: off",
+        ),
         ({"golden_pictures": 0}, "no golden pictures"),
         ({"escape": clopper_pearson(0, 0)}, "no defective part"),
         ({"overkill": clopper_pearson(0, 0)}, "no good part"),
@@ -67,13 +73,64 @@ def test_blocks_with_the_one_reason_when_worse(changes: dict[str, Any], reason: 
 
 
 def test_every_reason_is_given_when_there_are_several() -> None:
-    assert len(_judged(escape=clopper_pearson(9, 200), latency_p95_ms=99.0, parity_breaks=("a", "b"))) == 4
+    broken = (ParityCheck("openvino f32", broken="a"), ParityCheck("openvino int8", broken="b"))
+    assert len(_judged(escape=clopper_pearson(9, 200), latency_p95_ms=99.0, parity=broken)) == 4
 
 
-def test_report_shows_reasons_and_both_versions() -> None:
+def _golden(expected: Any, found: Any, *, binds: bool = True) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    difference = GoldenDifference("golden/00.png", expected, found)
+    judgement = judge(replace(DEPLOYED, version="2"), DEPLOYED, GateRules(50.0, golden_binds=binds), [difference])
+    return judgement.reasons, judgement.remarks
+
+
+def test_escape_on_a_golden_picture_of_the_deployed_version_blocks() -> None:
+    assert _golden("fail", "pass") == (("golden picture golden/00.png: pass, deployed fail",), ())
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "binds"), [("fail", "pass", False), ("fail", "uncertain", True), ("pass", "fail", True)]
+)
+def test_golden_difference_is_a_remark_when_it_is_no_escape_or_of_another_line(
+    expected: str, found: str, binds: bool
+) -> None:
+    reasons, remarks = _golden(expected, found, binds=binds)
+    assert reasons == ()
+    assert remarks == (f"golden picture golden/00.png: {found}, deployed {expected}",)
+
+
+def test_no_override_can_help_when_there_are_no_golden_pictures() -> None:
+    judgement = judge(replace(DEPLOYED, version="2", golden_pictures=0), DEPLOYED, GateRules())
+    assert judgement.unfit == judgement.reasons
+    assert judge(replace(DEPLOYED, escape=clopper_pearson(9, 200)), DEPLOYED, GateRules()).unfit == ()
+
+
+def test_remark_says_so_when_torch_was_not_compared() -> None:
+    (remark,) = judge(replace(DEPLOYED, parity=()), DEPLOYED, GateRules()).remarks
+    assert remark.startswith("torch: not compared")
+
+
+def test_record_shows_reasons_and_both_versions_to_people_and_machines() -> None:
     candidate = replace(DEPLOYED, version="2", escape=clopper_pearson(5, 200))
-    text = report(candidate, DEPLOYED, judge(candidate, DEPLOYED, GateRules()), outcome="blocked")
-    assert "# Gate: blocked" in text
-    assert "- more escapes" in text
-    assert "| escape | 5 of 200 (2.50%, 95 % 0.82% to 5.74%) | 4 of 200 (2.00%, 95 % 0.55% to 5.04%) |" in text
-    assert "| recall of dent | 90 of 100" in text
+    differing = (DifferingPart("a.png", "defective", "pass", "fail", "differing/00_a.jpg"),)
+    rules = GateRules()
+    record = GateRecord(
+        candidate, DEPLOYED, rules, judge(candidate, DEPLOYED, rules), "blocked", "d" * 64, 400, differing=differing
+    )
+    text = record.to_markdown(["[more](http://localhost/)"])
+    for part in (
+        "# Gate: blocked",
+        "- more escapes",
+        "| escape | 5 of 200 (2.50%, 95 % 0.82% to 5.74%) | 4 of 200 (2.00%, 95 % 0.55% to 5.04%) |",
+        "| recall of dent | 90 of 100",
+        "| parity: torch f32 | agrees, scores within 0.0000 |",
+        "| a.png | defective | pass | fail |",
+        "[more](http://localhost/)",
+    ):
+        assert part in text
+    content = json.loads(json.dumps(record.to_json()))
+    assert content["candidate"]["escape"] == {"count": 5, "of": 200, "share": 0.025} | {
+        key: pytest.approx(value, abs=1e-4) for key, value in (("low", 0.0082), ("high", 0.0574))
+    }
+    assert (content["version"], content["compared_with"], content["outcome"]) == ("2", "1", "blocked")
+    assert record.metrics()["candidate.escape_rate"] == 0.025
+    assert record.metrics()["deployed.recall.dent"] == 0.9

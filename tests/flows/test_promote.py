@@ -1,13 +1,17 @@
 """The gate flow on real servers: who passes takes the place of the deployed version, who does not leaves it alone."""
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from mlflow import MlflowClient
 
 from flows.tasks.coco import write_annotations
-from models.bundle import Bundle, seal_bundle
+from models.bundle import Bundle, seal_bundle, sha256_of
+from models.intake import read_image
 from registry.publish import publish_bundle
 from registry.rest import MlflowRest
 from registry.version import CANDIDATE, DEPLOYED, MODEL_NAME, PREVIOUS
@@ -29,10 +33,16 @@ def test_set(tmp_path: Path) -> Path:
     return tmp_path / "test-set"
 
 
-def _publish(platform: PrefectPlatform, bundle: Bundle, alias: str) -> str:
+@pytest.fixture(autouse=True)
+def _without_data_sets(platform: PrefectPlatform) -> None:
+    """No frozen data set of an earlier test."""
+    shutil.rmtree(platform.folder / "training" / "datasets", ignore_errors=True)
+
+
+def _publish(platform: PrefectPlatform, bundle: Bundle, alias: str, tags: dict[str, str] | None = None) -> str:
     client = MlflowClient(platform.mlflow_url, platform.mlflow_url)
     run_id = client.create_run("0").info.run_id
-    version = publish_bundle(client, bundle, run_id=run_id, tags={}).version
+    version = publish_bundle(client, bundle, run_id=run_id, tags=tags or {}).version
     with MlflowRest(platform.mlflow_url) as rest:
         rest.set_alias(MODEL_NAME, alias, version)
     return version
@@ -48,6 +58,12 @@ def _tags(platform: PrefectPlatform, version: str) -> dict[str, str]:
         return dict(rest.version(MODEL_NAME, version).tags)
 
 
+def _artifacts(platform: PrefectPlatform, run_id: str, kind: str) -> list[dict[str, Any]]:
+    wanted = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "type": {"any_": [kind]}}}
+    found: list[dict[str, Any]] = httpx.post(f"{platform.api}/artifacts/filter", json=wanted, trust_env=False).json()
+    return found
+
+
 def test_candidate_is_deployed_when_it_is_no_worse(platform: PrefectPlatform, test_set: Path, tmp_path: Path) -> None:
     before = _publish(platform, build_tiny_bundle(tmp_path / "1", version="1"), DEPLOYED)
     version = _publish(platform, build_tiny_bundle(tmp_path / "2", version="2", score_shift=0.02), CANDIDATE)
@@ -59,6 +75,8 @@ def test_candidate_is_deployed_when_it_is_no_worse(platform: PrefectPlatform, te
     tags = _tags(platform, version)
     assert tags["ussop.gate"] == "passed"
     assert len(tags["ussop.gate.test_digest"]) == 64
+    assert tags["ussop.deployed_at"]
+    assert _artifacts(platform, run_id, "image") == []  # no picture with two decisions
 
 
 def test_candidate_is_blocked_with_reasons_and_a_person_may_override_when_it_is_worse(
@@ -80,8 +98,7 @@ def test_candidate_is_blocked_with_reasons_and_a_person_may_override_when_it_is_
     tags = _tags(platform, version)
     assert tags["ussop.gate"] == "blocked"
     assert "more escapes" in tags["ussop.gate.reasons"]
-    wanted = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["markdown"]}}}
-    (artifact,) = httpx.post(f"{platform.api}/artifacts/filter", json=wanted, trust_env=False).json()
+    (artifact,) = _artifacts(platform, run_id, "markdown")
     assert "# Gate: blocked" in artifact["data"]
 
     run_id = platform.run("promote", test_set=str(test_set), override_reason="a trial", approved_by="ada")
@@ -97,3 +114,78 @@ def test_run_fails_when_an_override_has_no_name(platform: PrefectPlatform, test_
     kind, message = platform.wait_for(run_id, *ENDED)
     assert kind == "FAILED"
     assert "approved_by" in message
+
+
+def _freeze(platform: PrefectPlatform, test_set: Path, *, trained_on: str = "") -> str:
+    """The test set as the test parts of a frozen data set; the picture of that name served a training."""
+    digest, root = "f" * 64, platform.folder / "training" / "datasets"
+    shutil.copytree(test_set, root / digest / "test")
+    parts = {sha256_of(p): "train" if p.name == trained_on else "test" for p in (test_set / "images").iterdir()}
+    (root / "parts.json").write_text(json.dumps(parts))
+    return digest
+
+
+def test_frozen_test_parts_are_found_by_lineage_and_figures_are_kept_when_nothing_is_named(
+    platform: PrefectPlatform, test_set: Path, tmp_path: Path
+) -> None:
+    digest = _freeze(platform, test_set)
+    before = _publish(platform, build_tiny_bundle(tmp_path / "1", version="1"), DEPLOYED)
+    blind = build_tiny_bundle(tmp_path / "2", version="2", score_shift=BLIND)
+    version = _publish(platform, blind, CANDIDATE, {"ussop.dataset_digest": digest})
+    run_id = platform.run("promote", version=version)
+    kind, message = platform.wait_for(run_id, *ENDED)
+    assert kind == "COMPLETED"
+    for reason in ("more escapes: 20 of 20", "golden picture golden/scratch.png: pass, deployed fail"):
+        assert reason in message
+    tags = _tags(platform, version)
+    with MlflowRest(platform.mlflow_url) as rest:
+        kept = json.loads(rest.read_run_file(tags["ussop.gate.run_id"], "gate.json"))
+        assert kept["candidate"]["escape"]["count"] == 20
+        assert (kept["version"], kept["compared_with"], kept["outcome"]) == (version, before, "blocked")
+        assert kept["test_set"]["pictures"] == 30
+        assert {d["truth"] for d in kept["differing"]} == {"defective", "golden"}
+        drawn = [d["shown_in"] for d in kept["differing"]]
+        assert len(drawn) == 22
+        for name in (*drawn, "differing.jpg"):
+            picture = read_image(rest.read_run_file(tags["ussop.gate.run_id"], name))
+            assert picture.shape_hw[1] == 960
+    (image,) = _artifacts(platform, run_id, "image")
+    shown = httpx.get(image["data"].replace("localhost", "127.0.0.1"), trust_env=False)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    run = MlflowClient(platform.mlflow_url, platform.mlflow_url).get_run(tags["ussop.gate.run_id"])
+    assert (run.data.metrics["candidate.escape_rate"], run.data.metrics["deployed.escape_rate"]) == (1.0, 0.0)
+
+
+def test_run_fails_when_a_picture_of_the_test_set_was_trained_on(
+    platform: PrefectPlatform, test_set: Path, tmp_path: Path
+) -> None:
+    digest = _freeze(platform, test_set, trained_on="part_001.png")
+    _publish(platform, build_tiny_bundle(tmp_path / "1", version="1"), DEPLOYED)
+    version = _publish(platform, build_tiny_bundle(tmp_path / "2", version="2", score_shift=0.01), CANDIDATE)
+    for named in ({"dataset": digest}, {"test_set": str(test_set)}):
+        kind, message = platform.wait_for(platform.run("promote", version=version, **named), *ENDED)
+        assert kind == "FAILED"
+        assert "1 pictures of the test set were trained on, part_001.png" in message
+    assert "ussop.gate" not in _tags(platform, version)
+
+
+def test_run_fails_when_the_version_has_no_test_set_here(platform: PrefectPlatform, tmp_path: Path) -> None:
+    _publish(platform, build_tiny_bundle(tmp_path / "1", version="1"), DEPLOYED)
+    version = _publish(platform, build_tiny_bundle(tmp_path / "2", version="2", score_shift=0.01), CANDIDATE)
+    for named, reason in (({}, "no frozen test set on this machine"), ({"dataset": "../../x"}, "is not on this")):
+        kind, message = platform.wait_for(platform.run("promote", version=version, **named), *ENDED)
+        assert kind == "FAILED"
+        assert reason in message
+
+
+def test_no_override_deploys_a_bundle_without_golden_pictures(
+    platform: PrefectPlatform, test_set: Path, tmp_path: Path
+) -> None:
+    before = _publish(platform, build_tiny_bundle(tmp_path / "1", version="1"), DEPLOYED)
+    bare = build_tiny_bundle(tmp_path / "2", version="2", with_golden=False)
+    version = _publish(platform, bare, CANDIDATE)
+    run_id = platform.run("promote", test_set=str(test_set), override_reason="a trial", approved_by="ada")
+    kind, message = platform.wait_for(run_id, *ENDED)
+    assert kind == "COMPLETED"
+    assert "no golden pictures" in message
+    assert (_aliases(platform)[DEPLOYED], _tags(platform, version)["ussop.gate"]) == (before, "blocked")
