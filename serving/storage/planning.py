@@ -1,6 +1,7 @@
 """What a pass of retention would delete, and whether it may."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -94,11 +95,12 @@ def _with_space(
     if since is None or since >= until or missing_bytes <= 0:
         return plan
     taken, cutoff = _NOTHING, since
-    for created_at, size_bytes in repository.oldest_passes(session, since, until):
-        if taken.pictures >= room or taken.size_bytes >= missing_bytes:
-            break
-        taken += Amount(1, size_bytes)
-        cutoff = created_at + timedelta(microseconds=1)  # a cutoff is the first moment that stays
+    with closing(repository.oldest_passes(session, since, until)) as passes:
+        for created_at, size_bytes in passes:
+            if taken.pictures >= room or taken.size_bytes >= missing_bytes:
+                break
+            taken += Amount(1, size_bytes)
+            cutoff = created_at + timedelta(microseconds=1)  # a cutoff is the first moment that stays
     return replace(
         plan,
         cutoffs={**plan.cutoffs, "pass": cutoff},

@@ -1,6 +1,6 @@
 """Every query on stored pictures, passes of retention, and files that are still to be removed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,12 +66,13 @@ def deletable(session: Session, decision: str, cutoff: datetime, last_failures: 
     return Amount(int(pictures), int(size_bytes))
 
 
-def oldest_passes(session: Session, since: datetime, until: datetime) -> Iterator[tuple[datetime, int]]:
-    """Time and size of the unprotected pictures of *pass* in [since, until), oldest first."""
+def oldest_passes(session: Session, since: datetime, until: datetime) -> Generator[tuple[datetime, int]]:
+    """Time and size of the unprotected pictures of *pass* in [since, until), oldest first. Close it when done."""
     query = select(Inspection.created_at, Inspection.image_bytes).where(
         *_of("pass", until), *_unprotected(0), col(Inspection.created_at) >= since
     )
-    yield from session.exec(query.order_by(col(Inspection.created_at)).execution_options(yield_per=1000))
+    with session.exec(query.order_by(col(Inspection.created_at)).execution_options(yield_per=1000)) as rows:
+        yield from rows
 
 
 def next_candidates(
