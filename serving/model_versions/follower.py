@@ -8,7 +8,9 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from registry.errors import RegistryError, UnknownVersionError
-from registry.version import DEPLOYED, MODEL_NAME
+from registry.promotion import note_deployed, release_candidate
+from registry.version import CANDIDATE, DEPLOYED, MODEL_NAME
+from serving.audit.actor import PLATFORM
 from serving.database import Database
 from serving.errors import Conflict, ModelRefused, ServingError
 from serving.live.alarm import Alarm
@@ -76,12 +78,14 @@ class Follower:
         if active is not None and (active.registry_version, active.digest) == wanted:
             self._refused = None
             self._alarm.clear()
+            if target.registered is not None and CANDIDATE in target.registered.aliases:
+                self._tell_registry(target.version, is_new=False)
         elif wanted != self._refused:
             self._put_to_use(target)
 
     def _put_to_use(self, target: Target) -> None:
         try:
-            self._switch.put_to_use(target, Act("model.followed", "registry"), announced=True)
+            self._switch.put_to_use(target, Act("model.followed", PLATFORM), announced=True)
         except ModelRefused as error:
             self._refused = (target.version, target.digest)
             self._alarm.sound(_ALERT_KEY, "error", "Model swap failed", f"{error}; the one before stays in use")
@@ -91,6 +95,17 @@ class Follower:
             return
         self._refused = None
         self._alarm.clear()
+        self._tell_registry(target.version, is_new=True)
+
+    def _tell_registry(self, version: str, *, is_new: bool) -> None:
+        """What inspects is no candidate any more, and the registry remembers that it was deployed."""
+        try:
+            if is_new:
+                note_deployed(self._switch.rest, [version])
+            else:
+                release_candidate(self._switch.rest, version)
+        except RegistryError as error:
+            _log.warning("deploy_not_noted", model_version=version, error=str(error))
 
     def _note_registry(self, error: str | None) -> None:
         if self._is_registry_away != (error is not None):

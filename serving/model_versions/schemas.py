@@ -1,11 +1,21 @@
 """What model versions look like on the wire."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 VersionStatus = Literal["deployed", "candidate", "previous", "archived"]
+GateOutcome = Literal["passed", "blocked", "overridden"]
+OverrideReason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000)]
+
+
+class DeployIn(BaseModel):
+    """A person's word for a version that the gate does not speak for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    override_reason: OverrideReason | None = None
 
 
 class ModelVersionOut(BaseModel):
@@ -33,6 +43,12 @@ class ModelVersionOut(BaseModel):
     mlflow_url: str
     """The page of this version in the MLflow UI."""
     metrics: dict[str, float]
+    gate: GateOutcome | None = None
+    """What the gate said of it; None where it was never asked."""
+    gate_reasons: str = ""
+    """What spoke against it then."""
+    deployed_at: datetime | None = None
+    """When it was put to use last; None where it never was, or before this was noted."""
 
 
 class ModelList(BaseModel):

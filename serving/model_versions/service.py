@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, get_args
 
 from registry.errors import RegistryError
 from registry.local_store import Pointer
@@ -15,13 +16,16 @@ from registry.version import (
     TAG_BUNDLE_DIGEST,
     TAG_BUNDLE_VERSION,
     TAG_DATASET_DIGEST,
+    TAG_DEPLOYED_AT,
+    TAG_GATE,
+    TAG_GATE_REASONS,
     TAG_GIT_COMMIT,
     TAG_LATENCY_PREFIX,
     TAG_METRIC_PREFIX,
     ModelVersion,
 )
 from serving.live.holder import LoadedModel
-from serving.model_versions.schemas import ModelList, ModelVersionOut, VersionStatus
+from serving.model_versions.schemas import GateOutcome, ModelList, ModelVersionOut, VersionStatus
 from serving.model_versions.switch import ModelSwitch
 
 # A version may have several aliases; the first of these says what it is.
@@ -39,7 +43,7 @@ def list_versions(switch: ModelSwitch, mlflow_port: int) -> ModelList:
         found = switch.rest.versions(MODEL_NAME)
     except RegistryError:
         return ModelList(models=_held_versions(switch, active, mlflow_port), registry="unavailable")
-    return ModelList(models=[_from_registry(v, active, mlflow_port) for v in found], registry="available")
+    return ModelList(models=[version_out(v, active, mlflow_port) for v in found], registry="available")
 
 
 def metrics_of(tags: Mapping[str, str]) -> dict[str, float]:
@@ -57,7 +61,13 @@ def metrics_of(tags: Mapping[str, str]) -> dict[str, float]:
     return found
 
 
-def _from_registry(version: ModelVersion, active: LoadedModel | None, mlflow_port: int) -> ModelVersionOut:
+def gate_of(tags: Mapping[str, str]) -> GateOutcome | None:
+    """What the gate said of a version by its tags, None where it was never asked."""
+    return next((outcome for outcome in get_args(GateOutcome) if tags.get(TAG_GATE) == outcome), None)
+
+
+def version_out(version: ModelVersion, active: LoadedModel | None, mlflow_port: int) -> ModelVersionOut:
+    """A version of the registry as it travels over the wire."""
     tags = version.tags
     digest = tags.get(TAG_BUNDLE_DIGEST)
     return ModelVersionOut(
@@ -76,6 +86,9 @@ def _from_registry(version: ModelVersion, active: LoadedModel | None, mlflow_por
         run_id=version.run_id,
         mlflow_url=_page_of(version.version, mlflow_port),
         metrics=metrics_of(tags),
+        gate=gate_of(tags),
+        gate_reasons=tags.get(TAG_GATE_REASONS, ""),
+        deployed_at=_moment(tags.get(TAG_DEPLOYED_AT)),
     )
 
 
@@ -112,6 +125,13 @@ def _from_pointer(
 
 def _is_active(active: LoadedModel | None, version: str, digest: str | None) -> bool:
     return active is not None and (active.registry_version, active.digest) == (version, digest)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except ValueError:  # tags are text that anybody may write
+        return None
 
 
 def _page_of(version: str, mlflow_port: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import TimeoutError as WriteTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import structlog
 from sqlmodel import Session
@@ -17,16 +17,18 @@ from sqlmodel import Session
 from models.errors import ModelError
 from registry.errors import RegistryError, RegistryUnavailableError, UnknownVersionError
 from registry.local_store import LocalStore, Pointer
+from registry.promotion import mark_override, note_deployed
 from registry.rest import MlflowRest
 from registry.sync import fetch_bundle
 from registry.version import DEPLOYED, MODEL_NAME, PREVIOUS, TAG_BUNDLE_DIGEST, ModelVersion
-from serving.clock import utc_now
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.database import Database
 from serving.errors import Conflict, ModelRefused, NotFound, RegistryUnavailable, StorageUnavailable
 from serving.live import LiveInspector
 from serving.live.holder import LoadedModel
 from serving.metrics.registry import Metrics
-from serving.tables import OutboxEvent
+from serving.model_versions.deploy_rule import Override, require_word
 
 _log = structlog.get_logger(__name__)
 _AUDIT_TIMEOUT_S: Final = 10.0
@@ -38,10 +40,19 @@ Action = Literal["model.deployed", "model.rolled_back", "model.followed"]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Why the model changes: what was done, and by whom."""
+    """Why the model changes.
+
+    Attributes:
+        action: What was done.
+        by: Who did it.
+        overridden: What spoke against it, None if nothing did.
+        reason: Why it was done all the same.
+    """
 
     action: Action
-    by: str
+    by: Actor
+    overridden: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +119,42 @@ class ModelSwitch:
         """The model in use, None while there is none."""
         return self._live.model
 
-    def deploy(self, version: str, *, by: str) -> Switched:
+    def deploy(self, version: str, *, by: Actor, override: Override | None = None) -> Switched:
         """The switch to a version of the registry.
+
+        Args:
+            version: Its number.
+            by: Who wants it.
+            override: Their word, for a version that the gate does not speak for.
 
         Raises:
             NotFound: There is no such version.
-            Conflict: A switch is under way.
-            ModelRefused: The bundle is damaged or fails its tests.
+            Conflict: A switch is under way, or the gate blocked the version or has not judged it.
+            Forbidden: The role does not reach for an override.
+            ModelRefused: The bundle is damaged, fails its tests or cannot be tested.
             RegistryUnavailable: MLflow does not answer, and this machine does not hold the version.
             StorageUnavailable: It cannot be written down.
         """
         with self._order():
-            return self._ordered(self._resolve(version), Act("model.deployed", by))
+            target = self._resolve(version)
+            overridden = require_word(target.registered, override) if target.registered else None
+            reason = override.reason if override and overridden else ""
+            switched = self._ordered(target, Act("model.deployed", by, overridden, reason))
+        if overridden:
+            self._note_override(version, reason, by)
+        return switched
 
-    def roll_back(self, version: str, *, by: str) -> Switched:
+    def roll_back(self, version: str, *, by: Actor) -> Switched:
         """The switch back to a version; what this machine holds is not asked for in the registry first.
 
         Raises:
             NotFound, Conflict, ModelRefused, RegistryUnavailable, StorageUnavailable: As `deploy`.
         """
         with self._order():
-            return self._ordered(self._held(version) or self._resolve(version), Act("model.rolled_back", by))
+            target = self._held(version)
+            if target is None and (target := self._resolve(version)).registered is not None:
+                require_word(target.registered, None)  # not a way around the gate
+            return self._ordered(target, Act("model.rolled_back", by))
 
     @property
     def changes(self) -> int:
@@ -173,6 +199,8 @@ class ModelSwitch:
         is_other = old is None or (old.digest, old.registry_version) != (model.digest, model.registry_version)
         # The starter gets its number when it is registered: no other model, and nobody's act.
         is_naming = is_same and old is not None and old.registry_version is None
+        if is_other and not is_naming and act.action != "model.rolled_back" and not model.runtime.manifest.golden:
+            raise ModelRefused(f"model version {target.version} is refused: no golden pictures, so no self-test")
         if act.action != "model.followed" or (is_other and not is_naming):
             self._audit(act, old, model)
         self._changes += 1
@@ -194,6 +222,7 @@ class ModelSwitch:
             if previous and previous.version and previous.version != pointer.version:
                 self._move_alias(PREVIOUS, previous.version)
             self._move_alias(DEPLOYED, pointer.version)
+            self._note_deployed(previous.version if previous else None, pointer.version)
             self.store.point(DEPLOYED, pointer.digest, pointer.version, announced=True)
         except (RegistryError, OSError) as error:
             _log.warning("deploy_not_announced", model_version=pointer.version, error=str(error))
@@ -247,16 +276,14 @@ class ModelSwitch:
             raise StorageUnavailable(f"the bundle cannot be stored: {error.strerror}") from error
 
     def _audit(self, act: Act, old: LoadedModel | None, new: LoadedModel) -> None:
-        data = {
-            "action": act.action,
-            "by": act.by,
-            "before": _described(old) if old else None,
-            "after": _described(new),
-        }
-        event = OutboxEvent.model_validate({"type": "audit", "created_at": utc_now(), "data": data})
+        before, after = _described(old) if old else None, _described(new)
+        subject = f"model/{new.version}"
 
         def write(session: Session) -> None:
-            session.add(event)
+            if act.overridden:
+                why: dict[str, Any] = {"objection": act.overridden, "reason": act.reason}
+                record(session, act.by, "model.gate_overridden", subject, after=why)
+            record(session, act.by, act.action, subject, before=before, after=after)
 
         try:
             self._database.write(write).result(timeout=_AUDIT_TIMEOUT_S)
@@ -279,6 +306,19 @@ class ModelSwitch:
         except UnknownVersionError:
             # Deleted there, or another registry: its own aliases hold then.
             _log.warning("version_not_in_registry", alias=alias, model_version=version)
+
+    def _note_deployed(self, *versions: str | None) -> None:
+        try:
+            note_deployed(self._aliases, [version for version in versions if version])
+        except UnknownVersionError:
+            _log.warning("version_not_in_registry", model_versions=versions)
+
+    def _note_override(self, version: str, reason: str, by: Actor) -> None:
+        """The audit log has it already; the registry's own page shall show it too."""
+        try:
+            mark_override(self._aliases, version, reason=reason, approved_by=by.name)
+        except RegistryError as error:
+            _log.warning("override_not_in_registry", model_version=version, error=str(error))
 
 
 def _described(model: LoadedModel) -> dict[str, str | None]:

@@ -7,12 +7,12 @@ from threading import Event
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlmodel import select
+from sqlmodel import col, select
 
 from registry.rest import MlflowRest
 from registry.version import DEPLOYED, MODEL_NAME, PREVIOUS, TAG_BUNDLE_DIGEST
 from serving.platform import Platform
-from serving.tables import OutboxEvent
+from serving.tables import AuditEntry
 from tests.serving.conftest import bearer, log_in
 from tests.serving.model_versions.conftest import Publish, inspected
 from tests.tiny_bundle import Fault, build_tiny_bundle
@@ -25,8 +25,8 @@ def audit_of(app: FastAPI) -> list[tuple[str, str]]:
     platform = app.state.platform
     assert isinstance(platform, Platform)
     with platform.database.read() as session:
-        events = session.exec(select(OutboxEvent).where(OutboxEvent.type == "audit")).all()
-        return [(event.data["action"], event.data["after"]["version"]) for event in events]
+        entries = session.exec(select(AuditEntry).order_by(col(AuditEntry.seq))).all()
+        return [(entry.action, entry.subject) for entry in entries if entry.subject.startswith("model/")]
 
 
 @pytest.mark.usefixtures("two_versions")
@@ -49,7 +49,7 @@ def test_next_inspection_uses_the_version_when_it_was_deployed(
     assert engineer.get("/api/v1/health").json()["model"]["version"] == "2"
     assert 'version="2"' in engineer.get("/metrics").text
     assert rest.version_of_alias(MODEL_NAME, DEPLOYED).version == "2"
-    assert ("model.deployed", "2") in audit_of(app)
+    assert ("model.deployed", "model/2") in audit_of(app)
 
 
 @pytest.mark.usefixtures("two_versions")
@@ -63,7 +63,7 @@ def test_earlier_version_serves_again_when_rolled_back(app: FastAPI, engineer: h
     assert confidence == pytest.approx(_CONFIDENCE["1"], abs=0.01)
     assert rest.version_of_alias(MODEL_NAME, DEPLOYED).version == "1"
     assert rest.version_of_alias(MODEL_NAME, PREVIOUS).version == "2"
-    assert ("model.rolled_back", "1") in audit_of(app)
+    assert ("model.rolled_back", "model/1") in audit_of(app)
 
 
 @pytest.mark.slow
