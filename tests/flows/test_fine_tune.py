@@ -1,5 +1,6 @@
 """Fine-tuning on real servers: a candidate with its lineage, and a stop that ends everything within seconds."""
 
+import json
 import time
 from pathlib import Path
 
@@ -11,12 +12,14 @@ pytest.importorskip("torch", reason="needs the train extra")
 from mlflow import MlflowClient
 
 from flows.tasks.coco import read_coco
+from flows.tasks.lock_file import locked
 from flows.tasks.simulated_dataset import write_simulated_dataset
 from models.bundle import load_bundle
 from models.simulation import SimulatedLine
 from registry.publish import publish_bundle
 from registry.rest import MlflowRest
 from registry.version import CANDIDATE, DEPLOYED, MODEL_NAME
+from tests.flows.in_flow import run_in_flow
 from tests.prefect_platform import PrefectPlatform, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
@@ -47,9 +50,13 @@ def base_version(platform: PrefectPlatform) -> str:
 def test_candidate_with_lineage_and_metrics_follows_when_run(
     platform: PrefectPlatform, base_version: str, folder: Path
 ) -> None:
-    run_id = platform.run("fine-tune", dataset=str(folder), epochs=2, model_name="v1.1-test", **SMALL)
+    run_id = platform.run("fine-tune", dataset=str(folder), epochs=2, model_name="v1.1-test", dataset_id="d1", **SMALL)
     wait_until(lambda: platform.state_of(run_id)[0] in ENDED, "the run ends", deadline_s=600.0)  # minutes on two cores
-    assert platform.state_of(run_id)[0] == "COMPLETED", platform.state_of(run_id)
+    kind, message = platform.state_of(run_id)
+    assert kind == "COMPLETED", message
+    # There is no API here: that is said, and the version is there all the same.
+    assert "the pictures are not marked as trained" in message
+    assert "benchmark" not in message
     with MlflowRest(platform.mlflow_url) as rest:
         version = rest.version_of_alias(MODEL_NAME, CANDIDATE)
         assert rest.version_of_alias(MODEL_NAME, DEPLOYED).version == base_version
@@ -65,6 +72,16 @@ def test_candidate_with_lineage_and_metrics_follows_when_run(
     assert run.data.tags["ussop.flow_run_id"] == run_id
     assert run.inputs is not None
     assert tags["ussop.dataset_digest"].startswith(run.inputs.dataset_inputs[0].dataset.digest)
+    assert {a.path for a in client.list_artifacts(run.info.run_id)} >= {"checkpoint", "onnx", "benchmark.json"}
+    assert run.data.metrics["benchmark.onnxruntime.f32.p95_ms"] > 0.0
+    assert run.data.metrics["parity.torch.score_gap"] < 2e-3
+    assert float(tags["ussop.latency_ms.openvino.f32"]) > 0.0
+    children = httpx.post(
+        f"{platform.api}/flow_runs/filter",
+        json={"flow_runs": {"parent_flow_run_id": {"any_": [run_id]}}},
+        trust_env=False,
+    ).json()
+    assert [c["state_type"] for c in children] == ["COMPLETED"] * 3
     wanted = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
     artifacts = httpx.post(f"{platform.api}/artifacts/filter", json=wanted, trust_env=False).json()
     assert {a["type"]: a["data"] for a in artifacts}["progress"] == 100.0
@@ -100,3 +117,20 @@ def test_run_fails_with_the_reason_when_there_are_too_few_pictures(
     kind, message = platform.wait_for(run_id, *ENDED)
     assert kind == "FAILED"
     assert "too few" in message
+
+
+def test_second_training_is_refused_when_one_runs_on_this_machine(
+    platform: PrefectPlatform, base_version: str, folder: Path
+) -> None:
+    with locked(platform.folder / "training" / "training.lock"):
+        run_id = platform.run("fine-tune", dataset=str(folder), epochs=1, **SMALL)
+        kind, message = platform.wait_for(run_id, *ENDED)
+    assert kind == "FAILED"
+    assert "another training runs" in message
+
+
+def test_failed_benchmark_is_said_and_costs_nothing_else(platform: PrefectPlatform) -> None:
+    output = run_in_flow(platform, "from flows.fine_tune import _benchmark", "_benchmark('999')")
+    (said,) = json.loads(output)
+    assert said.startswith("the benchmark failed: ")
+    assert "UnknownVersionError" in said
