@@ -24,6 +24,7 @@ class Inspection(SQLModel, table=True):
             "decision",
             "created_at",
             "image_bytes",
+            "picture_deleted_at",  # always null here; without it SQLite would look each row up to see that
             sqlite_where=_STORED,
             postgresql_where=_STORED,
         ),

@@ -23,7 +23,8 @@ def upgrade() -> None:
     op.add_column("inspections", sa.Column("held_by", sa.String(64), nullable=True))
     op.add_column("inspections", sa.Column("held_at", UTCDateTime(), nullable=True))
     stored = "picture_deleted_at IS NULL"
-    _create_partial_index("ix_inspections_pictures", ["decision", "created_at", "image_bytes"], stored)
+    by_age = ["decision", "created_at", "image_bytes", "picture_deleted_at"]
+    _create_partial_index("ix_inspections_pictures", by_age, stored)
     _create_partial_index("ix_inspections_failures", ["station_id", "created_at"], f"decision = 'fail' AND {stored}")
     _create_partial_index("ix_inspections_held", ["held_at"], "held_at IS NOT NULL")
     _create_passes()
