@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.responses import FileResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from serving.auth.dependencies import access_claims, current_user
+from serving.auth.dependencies import current_user
 from serving.errors import Gone, NotFound
 from serving.images.links import ROUTE
 from serving.inspections import repository
@@ -37,7 +37,7 @@ async def may_see(
         if platform.live.links.is_good(path, exp, sig, platform.clock()):
             return
         raise NotFound("there is no such picture")
-    await current_user(platform, await access_claims(request, platform, credentials))
+    await current_user(request, platform, credentials)
 
 
 @router.get(

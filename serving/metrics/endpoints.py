@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from serving.auth.dependencies import access_claims, current_user
+from serving.auth.dependencies import current_user
 from serving.platform import PlatformDep
 
 router = APIRouter(tags=["system"])
@@ -21,5 +21,5 @@ async def metrics(
 ) -> Response:
     """All metrics. A Prometheus on this machine needs no token; everybody else does."""
     if not platform.peers.is_this_machine(request.scope):
-        await current_user(platform, await access_claims(request, platform, credentials))
+        await current_user(request, platform, credentials)
     return Response(platform.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
