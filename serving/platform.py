@@ -73,8 +73,11 @@ class Platform:
     started_s: float = field(default_factory=time.monotonic)
 
 
-def get_platform(connection: HTTPConnection) -> Platform:
-    """The platform of the application that received the request."""
+async def get_platform(connection: HTTPConnection) -> Platform:
+    """The platform of the application that received the request.
+
+    A coroutine though it waits for nothing: FastAPI runs plain functions in a thread, at every request.
+    """
     platform = connection.app.state.platform
     if not isinstance(platform, Platform):
         msg = "the application has not started"
