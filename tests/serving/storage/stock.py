@@ -18,8 +18,10 @@ CONTENT = b"\xff\xd8\xff" + b"x" * 997
 class Stock:
     """Puts inspections with pictures into a database and a folder, and says what is left of them."""
 
-    def __init__(self, database: Database, media: MediaStore, now: datetime | None = None) -> None:
-        self.database, self.media = database, media
+    def __init__(
+        self, database: Database, media: MediaStore, now: datetime | None = None, content: bytes = CONTENT
+    ) -> None:
+        self.database, self.media, self.content = database, media, content
         self.now = now or datetime.now(UTC)
 
     def add(self, decision: str, age_days: float, *, count: int = 1, station_id: str = "line-1") -> list[str]:
@@ -97,7 +99,7 @@ class Stock:
 
     def _row(self, decision: str, at: datetime, station_id: str) -> Inspection:
         inspection_id = str(uuid4())
-        picture = self.media.save(CONTENT, "image/jpeg", inspection_id, at.date())
+        picture = self.media.save(self.content, "image/jpeg", inspection_id, at.date())
         self.media.settle(picture.path)
         texts = {"model_name": "m", "model_version": "1", "backend": "b", "recipe_digest": "d", "requested_by": "u"}
         numbers = {"confidence": 1.0, "objects_found": 0, "total_time_ms": 1.0, "width_px": 1, "height_px": 1}
