@@ -161,6 +161,15 @@ class PrefectJobs:
         found = await self._send("POST", "/flow_runs/filter", body) or []
         return FlowRun.from_json(found[0]) if found else None
 
+    async def recent_runs(self, flow_name: str, limit: int) -> list[FlowRun]:
+        """The runs of a flow that were due last, newest first.
+
+        Raises:
+            JobsUnavailable: The server does not answer.
+        """
+        body = {"flows": {"name": {"any_": [flow_name]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": limit}
+        return [FlowRun.from_json(content) for content in await self._send("POST", "/flow_runs/filter", body) or []]
+
     async def cancel_run(self, run_id: str) -> None:
         """Asks a run to end; fine if it has ended, or is not known.
 

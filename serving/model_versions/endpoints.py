@@ -1,23 +1,24 @@
 """`/api/v1/models`."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from anyio import to_thread
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 
 from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.errors import NotFound
+from serving.model_versions import gate
+from serving.model_versions.asking import in_registry_thread
+from serving.model_versions.comparison import ComparisonOut, compare_versions
 from serving.model_versions.deploy_rule import OVERRIDE_ROLE, Override
+from serving.model_versions.gate_schemas import GateOut, PromoteIn
 from serving.model_versions.schemas import DeployIn, ModelList, SwitchOut
 from serving.model_versions.service import list_versions
 from serving.model_versions.switch import Switched
-from serving.platform import Platform, PlatformDep
+from serving.platform import PlatformDep
 
-T = TypeVar("T")
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
 Engineer = Annotated[Principal, Depends(require("engineer"))]
@@ -27,7 +28,37 @@ VersionId = Annotated[str, Path(max_length=64)]
 @router.get("")
 async def list_models(platform: PlatformDep, _user: CurrentUser) -> ModelList:
     """Every version of the model, newest first; while MLflow is away those that this machine holds."""
-    return await _in_thread(platform, partial(list_versions, platform.switch, platform.settings.mlflow_port))
+    return await in_registry_thread(platform, partial(list_versions, platform.switch, platform.settings.mlflow_port))
+
+
+@router.get("/compare")
+async def compare(
+    platform: PlatformDep,
+    _user: CurrentUser,
+    a: Annotated[str, Query(max_length=64, description="Number of a version")],
+    b: Annotated[str, Query(max_length=64, description="Number of the other one")],
+) -> ComparisonOut:
+    """Two versions beside each other: figures, classes, thresholds, and what they came from."""
+    port = platform.settings.mlflow_port
+    return await in_registry_thread(platform, partial(compare_versions, platform.switch, port, _number(a), _number(b)))
+
+
+@router.post("/{version_id}/promote", status_code=202)
+async def promote(
+    platform: PlatformDep, user: Engineer, actor: CurrentActor, version_id: VersionId, wanted: PromoteIn | None = None
+) -> GateOut:
+    """Starts the gate: the version is compared with the deployed one and takes its place if it is no worse.
+
+    Compared on the frozen test parts of the version's own data set, unless another one is named. An admin may add an
+    `override_reason`: the version is then deployed even if the gate blocks it, which is audited.
+    """
+    return await gate.start(platform, _number(version_id), wanted or PromoteIn(), user, actor)
+
+
+@router.get("/{version_id}/gate")
+async def get_gate(platform: PlatformDep, _user: CurrentUser, version_id: VersionId) -> GateOut:
+    """How the gate stands for a version: progress, then the outcome, its reasons and both versions' figures."""
+    return await gate.show(platform, _number(version_id))
 
 
 @router.post("/{version_id}/deploy")
@@ -41,7 +72,7 @@ async def deploy(
     """
     version, reason = _number(version_id), wanted.override_reason if wanted else None
     override = Override(reason, user.reaches(OVERRIDE_ROLE)) if reason else None
-    switched = await _in_thread(platform, partial(platform.switch.deploy, version, by=actor, override=override))
+    switched = await in_registry_thread(platform, partial(platform.switch.deploy, version, by=actor, override=override))
     return _answer("deployed", switched)
 
 
@@ -49,13 +80,8 @@ async def deploy(
 async def roll_back(platform: PlatformDep, _user: Engineer, actor: CurrentActor, version_id: VersionId) -> SwitchOut:
     """Goes back to a version; the one that was in use before is still loaded, so that this takes no time."""
     version = _number(version_id)
-    switched = await _in_thread(platform, partial(platform.switch.roll_back, version, by=actor))
+    switched = await in_registry_thread(platform, partial(platform.switch.roll_back, version, by=actor))
     return _answer("rolled_back", switched)
-
-
-async def _in_thread(platform: Platform, work: Callable[[], T]) -> T:
-    # Threads of their own: a registry that hangs must not hold those that the other requests need.
-    return await to_thread.run_sync(work, limiter=platform.registry_slots)
 
 
 def _number(version_id: str) -> str:

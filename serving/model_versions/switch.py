@@ -152,8 +152,10 @@ class ModelSwitch:
         """
         with self._order():
             target = self._held(version)
-            if target is None and (target := self._resolve(version)).registered is not None:
-                require_word(target.registered, None)  # not a way around the gate
+            if target is None:
+                target = self._resolve(version)
+                if target.registered is not None:
+                    require_word(target.registered, None)  # not a way around the gate
             return self._ordered(target, Act("model.rolled_back", by))
 
     @property
