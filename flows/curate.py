@@ -19,7 +19,7 @@ from serving.curation.schemas import RANDOM_AUDIT, CandidateOut, DrawIn, DrawOut
 from serving.review.schemas import ItemsIn, ItemsOut, Reason
 from serving.stations.schemas import STATION_ID_PATTERN
 
-_PUT_AT_ONCE: Final = 20  # of one transaction, behind which the line's own writes wait
+_PUT_AT_ONCE: Final = 10  # of one transaction, behind which the line's own writes wait
 _MOST_ROWS: Final = 1000  # of the table artifact
 _NO_WEIGHTS: Final[list[float]] = []
 

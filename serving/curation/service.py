@@ -26,8 +26,8 @@ from serving.review.service import put_item
 from serving.tables import AuditDraw, AuditDrawItem, Inspection, InspectionDetection, ReviewItem
 
 MOST_DRAWN: Final = 2000
-# Of one transaction: the line's own writes wait behind it, a few milliseconds.
-_ENTERED_AT_ONCE: Final = 20
+# Of one transaction, behind which the line's own writes wait: 15 to 30 ms, measured on two busy cores.
+_ENTERED_AT_ONCE: Final = 5
 
 
 @dataclass(slots=True)
@@ -157,7 +157,7 @@ def _enter(session: Session, chunk: Sequence[tuple[Passed, float]]) -> list[Ente
     reasons = [{"strategy": RANDOM_AUDIT, "score": 1.0}]
     entered = []
     for passed, lot in chunk:
-        inspection = inspections.find(session, passed.inspection_id)
+        inspection = inspections.find_for_change(session, passed.inspection_id)
         if inspection is None or inspection.picture_deleted_at is not None:
             entered.append(Entered(passed, lot, None, None, added=False))
             continue
