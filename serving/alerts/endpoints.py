@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 
 from serving.alerts import repository, service
 from serving.alerts.schemas import AlertList, AlertRead, Severity
+from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import require
 from serving.auth.principal import Principal
 from serving.platform import PlatformDep
@@ -30,10 +31,11 @@ def find_alerts(
 
 @router.post("/{alert_id}/acknowledge")
 async def acknowledge(
-    alert_id: str, platform: PlatformDep, user: Annotated[Principal, Depends(require("operator"))]
+    alert_id: str,
+    platform: PlatformDep,
+    _user: Annotated[Principal, Depends(require("operator"))],
+    actor: CurrentActor,
 ) -> AlertRead:
     """Mark an alert as seen."""
-    job = platform.database.write(
-        lambda session: service.acknowledge(session, alert_id, user.username, platform.clock())
-    )
+    job = platform.database.write(lambda session: service.acknowledge(session, alert_id, actor, platform.clock()))
     return await asyncio.wrap_future(job)

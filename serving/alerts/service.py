@@ -7,6 +7,8 @@ from sqlmodel import Session
 
 from serving.alerts import repository
 from serving.alerts.schemas import AlertRead, Severity
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.clock import utc_now
 from serving.errors import NotFound
 from serving.tables import Alert, OutboxEvent
@@ -59,7 +61,7 @@ def resolve_alert(session: Session, dedupe_key: str, now: datetime | None = None
     return True
 
 
-def acknowledge(session: Session, alert_id: str, username: str, now: datetime | None = None) -> AlertRead:
+def acknowledge(session: Session, alert_id: str, by: Actor, now: datetime | None = None) -> AlertRead:
     """The alert, marked as seen; the first to acknowledge it stays named.
 
     Raises:
@@ -70,9 +72,11 @@ def acknowledge(session: Session, alert_id: str, username: str, now: datetime | 
         raise NotFound("there is no such alert")
     if not alert.acknowledged:
         at = now or utc_now()
-        alert.acknowledged, alert.acknowledged_by, alert.acknowledged_at = True, username, at
+        alert.acknowledged, alert.acknowledged_by, alert.acknowledged_at = True, by.name, at
         session.add(alert)
         _publish(session, alert, at)
+        told = {"title": alert.title, "severity": alert.severity, "station_id": alert.station_id}
+        record(session, by, "alert.acknowledged", f"alert/{alert_id}", after=told, now=at)
     return to_read(alert)
 
 

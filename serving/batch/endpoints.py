@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.batch import repository, service
@@ -50,11 +51,11 @@ async def list_jobs(
 
 
 @router.post("", status_code=201)
-async def create_job(platform: PlatformDep, user: Operator, wanted: BatchJobIn) -> BatchJobOut:
+async def create_job(platform: PlatformDep, _user: Operator, actor: CurrentActor, wanted: BatchJobIn) -> BatchJobOut:
     """Makes a job; it waits until it is started."""
     folder = await asyncio.to_thread(resolve_input_dir, wanted.input_dir, platform.settings.batch_dirs)
     now = platform.clock()
-    written = platform.database.write(lambda session: service.create(session, wanted, str(folder), user=user, now=now))
+    written = platform.database.write(lambda session: service.create(session, wanted, str(folder), user=actor, now=now))
     return await _answer(platform, await asyncio.wrap_future(written))
 
 
@@ -66,15 +67,15 @@ async def get_job(platform: PlatformDep, _user: CurrentUser, job_id: JobId) -> B
 
 
 @router.post("/{job_id}/start")
-async def start_job(platform: PlatformDep, user: Operator, job_id: JobId) -> BatchJobOut:
+async def start_job(platform: PlatformDep, _user: Operator, actor: CurrentActor, job_id: JobId) -> BatchJobOut:
     """Starts a job; one that failed or was cancelled goes on where it stopped."""
-    return await _answer(platform, await service.start(platform, job_id, user))
+    return await _answer(platform, await service.start(platform, job_id, actor))
 
 
 @router.post("/{job_id}/cancel")
-async def cancel_job(platform: PlatformDep, user: Operator, job_id: JobId) -> BatchJobOut:
+async def cancel_job(platform: PlatformDep, _user: Operator, actor: CurrentActor, job_id: JobId) -> BatchJobOut:
     """Cancels a job; one that runs is `cancelled` once its process has ended, within seconds."""
-    return await _answer(platform, await service.cancel(platform, job_id, user))
+    return await _answer(platform, await service.cancel(platform, job_id, actor))
 
 
 @router.put("/{job_id}/report", status_code=204)

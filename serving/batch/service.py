@@ -9,13 +9,14 @@ from uuid import uuid4
 
 from sqlmodel import Session
 
-from serving.auth.principal import Principal
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.batch import repository
 from serving.batch.schemas import BatchJobIn, BatchJobOut, BatchReport, DecisionCounts, JobStatus
 from serving.errors import Conflict, JobsUnavailable, NotFound
 from serving.jobs.prefect import FlowRun, PrefectJobs
 from serving.platform import Platform
-from serving.tables import BatchJob, OutboxEvent
+from serving.tables import BatchJob
 
 FLOW: Final = "inspect-batch"
 # What failed or was cancelled may be taken up again: pictures that have their verdict are not inspected twice.
@@ -50,7 +51,7 @@ class Observation:
     finished_at: datetime | None
 
 
-def create(session: Session, wanted: BatchJobIn, input_dir: str, *, user: Principal, now: datetime) -> BatchJob:
+def create(session: Session, wanted: BatchJobIn, input_dir: str, *, user: Actor, now: datetime) -> BatchJob:
     """A new job, pending. Runs in the writer."""
     values = {
         **wanted.model_dump(),
@@ -59,7 +60,7 @@ def create(session: Session, wanted: BatchJobIn, input_dir: str, *, user: Princi
         "status": "pending",
         "errors": [],
         "created_at": now,
-        "created_by": user.username,
+        "created_by": user.name,
     }
     job = BatchJob.model_validate(values)
     repository.add(session, job)
@@ -67,7 +68,7 @@ def create(session: Session, wanted: BatchJobIn, input_dir: str, *, user: Princi
     return job
 
 
-async def start(platform: Platform, job_id: str, user: Principal) -> BatchJob:
+async def start(platform: Platform, job_id: str, user: Actor) -> BatchJob:
     """The job, running from now on.
 
     Raises:
@@ -102,7 +103,7 @@ async def start(platform: Platform, job_id: str, user: Principal) -> BatchJob:
         raise
 
 
-async def cancel(platform: Platform, job_id: str, user: Principal) -> BatchJob:
+async def cancel(platform: Platform, job_id: str, user: Actor) -> BatchJob:
     """The job, cancelled, or still running while its process comes to an end.
 
     Raises:
@@ -206,7 +207,7 @@ async def _observe(jobs: PrefectJobs, run_id: str, run: FlowRun | None) -> Obser
     return Observation(run_id, status, run.state_name, error, run.started_at, finished_at)
 
 
-def _note_start(session: Session, job_id: str, attempt: int, run: FlowRun, user: Principal, now: datetime) -> BatchJob:
+def _note_start(session: Session, job_id: str, attempt: int, run: FlowRun, user: Actor, now: datetime) -> BatchJob:
     job = _require(session, job_id)
     _require_startable(job)
     if job.attempts + 1 != attempt:
@@ -219,7 +220,7 @@ def _note_start(session: Session, job_id: str, attempt: int, run: FlowRun, user:
     return job
 
 
-def _note_cancel(session: Session, job_id: str, user: Principal, now: datetime) -> None:
+def _note_cancel(session: Session, job_id: str, user: Actor, now: datetime) -> None:
     job = _require(session, job_id)
     if job.status == "pending":
         job.status, job.finished_at = "cancelled", now
@@ -250,6 +251,6 @@ def _require_startable(job: BatchJob) -> None:
         raise Conflict(f"the job is {job.status}")
 
 
-def _audit(session: Session, action: str, job: BatchJob, user: Principal, now: datetime) -> None:
-    data = {"action": action, "by": user.id, "job_id": job.id, "input_dir": job.input_dir}
-    session.add(OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": data}))
+def _audit(session: Session, action: str, job: BatchJob, user: Actor, now: datetime) -> None:
+    told = {"name": job.name, "input_dir": job.input_dir, "station_id": job.station_id, "flow_run_id": job.flow_run_id}
+    record(session, user, action, f"batch-job/{job.id}", after=told, now=now)

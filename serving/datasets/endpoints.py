@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -10,11 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from serving.audit.dependencies import CurrentActor
+from serving.audit.record import record
 from serving.auth.dependencies import CurrentUser, require, require_or_platform
 from serving.auth.principal import Principal
 from serving.datasets import exporting, repository, service
 from serving.datasets.exporting import ExportFormat
-from serving.datasets.importer import Importer
 from serving.datasets.schemas import (
     DatasetList,
     DatasetOut,
@@ -55,12 +57,11 @@ _IMPORT_BODY: Final = {
 
 
 @router.post("/import", status_code=202, openapi_extra=_IMPORT_BODY)
-async def import_dataset(platform: PlatformDep, user: Engineer, request: Request) -> ImportOut:
+async def import_dataset(platform: PlatformDep, _user: Engineer, actor: CurrentActor, request: Request) -> ImportOut:
     """Begins an import: a zip of pictures and labels as form field `file`, or a folder on the API's machine."""
-    importer = Importer(user.id, user.username)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         folder = _parse(_FOLDER, await _json(request))
-        row = await run_in_threadpool(platform.imports.start_folder, folder.folder, folder, importer)
+        row = await run_in_threadpool(platform.imports.start_folder, folder.folder, folder, actor)
         return ImportOut.model_validate(row)
     async with request.form(max_files=1, max_fields=10) as form:
         file = form.get("file")
@@ -68,7 +69,7 @@ async def import_dataset(platform: PlatformDep, user: Engineer, request: Request
             raise InvalidRequest("file: the zip archive is missing")
         fields = {name: value for name, value in form.items() if name != "file"}
         options = _parse(_OPTIONS, {name: value for name, value in fields.items() if value != ""})
-        row = await run_in_threadpool(platform.imports.start_zip, file.file, options, importer)
+        row = await run_in_threadpool(platform.imports.start_zip, file.file, options, actor)
     return ImportOut.model_validate(row)
 
 
@@ -91,13 +92,11 @@ def list_datasets(platform: PlatformDep, _user: CurrentUser) -> DatasetList:
 
 
 @router.post("", status_code=201)
-async def freeze(platform: PlatformDep, user: Engineer, request: FreezeIn) -> DatasetOut:
+async def freeze(platform: PlatformDep, _user: Engineer, actor: CurrentActor, request: FreezeIn) -> DatasetOut:
     """Makes a data set of everything labelled so far; the same contents give the same data set again."""
     runtime, now = platform.live.runtime, platform.clock()
     classes = tuple(runtime.manifest.classes) if runtime is not None else ()
-    written = platform.database.write(
-        lambda session: service.freeze(session, request.name, classes, user_id=user.id, username=user.username, now=now)
-    )
+    written = platform.database.write(lambda session: service.freeze(session, request.name, classes, by=actor, now=now))
     return await asyncio.wrap_future(written)
 
 
@@ -113,12 +112,12 @@ def get_dataset(platform: PlatformDep, _user: CurrentUser, dataset_id: Id) -> Da
 
 @router.post("/{dataset_id}/trained")
 async def mark_trained(
-    platform: PlatformDep, user: EngineerOrPlatform, dataset_id: Id, request: TrainedIn
+    platform: PlatformDep, _user: EngineerOrPlatform, actor: CurrentActor, dataset_id: Id, request: TrainedIn
 ) -> TrainedOut:
     """Says that a version of the model has learned from a data set: its pictures count as trained."""
     version, now = request.model_version, platform.clock()
     written = platform.database.write(
-        lambda session: service.mark_trained(session, dataset_id, version, user_id=user.id, now=now)
+        lambda session: service.mark_trained(session, dataset_id, version, by=actor, now=now)
     )
     return await asyncio.wrap_future(written)
 
@@ -128,14 +127,17 @@ async def mark_trained(
     response_class=StreamingResponse,
     responses={200: {"content": {"application/zip": {}}, "description": "Pictures and labels"}},
 )
-def export_dataset(
+async def export_dataset(
     platform: PlatformDep,
     _user: Engineer,
+    actor: CurrentActor,
     dataset_id: Id,
     export_format: Annotated[ExportFormat, Query(alias="format")] = "coco",
 ) -> StreamingResponse:
     """The data set as a zip file of pictures and labels."""
-    export = exporting.prepare(platform.database, platform.live.media, dataset_id)
+    export = await run_in_threadpool(exporting.prepare, platform.database, platform.live.media, dataset_id)
+    told = partial(record, actor=actor, action="dataset.exported", subject=f"dataset/{dataset_id}")
+    await asyncio.wrap_future(platform.database.write(partial(told, after={"format": export_format})))
     name = f"ussop-{dataset_id}-{export_format}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(exporting.stream(export, export_format), media_type="application/zip", headers=headers)

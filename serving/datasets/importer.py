@@ -4,7 +4,6 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -13,6 +12,8 @@ from uuid import uuid4
 import structlog
 from sqlmodel import Session
 
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.clock import Clock, utc_now
 from serving.database import Database
 from serving.datasets import repository, service
@@ -22,19 +23,11 @@ from serving.datasets.sources import FolderSource, Source, open_folder, open_zip
 from serving.errors import Conflict, ServingError, StorageUnavailable
 from serving.media.store import MediaStore
 from serving.settings import Settings
-from serving.tables import DatasetImport, OutboxEvent
+from serving.tables import DatasetImport
 
 _UNPACKED_TIMES: Final = 4
 _INTERRUPTED: Final = "the API was stopped meanwhile; import it again, nothing comes in twice"
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Importer:
-    """Someone who imports: id for the audit, name for people."""
-
-    user_id: str
-    username: str
 
 
 class ImportRunner:
@@ -71,14 +64,14 @@ class ImportRunner:
         self._stopping.set()
         self._threads.shutdown()
 
-    def start_zip(self, file: BinaryIO, options: ImportOptions, user: Importer) -> DatasetImport:
+    def start_zip(self, file: BinaryIO, options: ImportOptions, by: Actor) -> DatasetImport:
         """The import of an uploaded archive, begun. Blocks while the archive is copied.
 
         Raises:
             Conflict: Another import is running.
             StorageUnavailable: The disk is full.
         """
-        row, order = self._admit(options, options.name or "import", user)
+        row, order = self._admit(options, options.name or "import", by)
         path = self._settings.imports_dir / f"{row.id}.zip"
         try:
             path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -92,7 +85,7 @@ class ImportRunner:
         self._threads.submit(self._run, order, open_zip(path, most_bytes=most_bytes), path)
         return row
 
-    def start_folder(self, folder: str, options: ImportOptions, user: Importer) -> DatasetImport:
+    def start_folder(self, folder: str, options: ImportOptions, by: Actor) -> DatasetImport:
         """The import of a folder, begun.
 
         Raises:
@@ -100,24 +93,24 @@ class ImportRunner:
             Conflict: Another import is running.
         """
         path = open_folder(folder, self._settings.dataset_roots)
-        row, order = self._admit(options, options.name or path.name, user)
+        row, order = self._admit(options, options.name or path.name, by)
         self._threads.submit(self._run, order, path, None)
         return row
 
-    def _admit(self, options: ImportOptions, name: str, user: Importer) -> tuple[DatasetImport, ImportOrder]:
+    def _admit(self, options: ImportOptions, name: str, by: Actor) -> tuple[DatasetImport, ImportOrder]:
         now, import_id = self._clock(), str(uuid4())
 
         def work(session: Session) -> tuple[DatasetImport, str]:
             if repository.count_running(session):
                 raise Conflict("another import is running; try again when it is finished")
-            row = _new_row(import_id, name[:120], user.username, now)
+            row = _new_row(import_id, name[:120], by.name, now)
             repository.add(session, row)
-            data = {"action": "dataset.import_started", "by": user.user_id, "import_id": import_id, "name": name}
-            session.add(OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": data}))
-            return row, service.begin(session, name[:120], created_by=user.username, now=now)
+            told = {"name": name, "format": options.format, "unlabelled": options.unlabelled}
+            record(session, by, "dataset.import_started", f"dataset-import/{import_id}", after=told, now=now)
+            return row, service.begin(session, name[:120], created_by=by.name, now=now)
 
         row, dataset_id = self._database.write(work).result()
-        return row, ImportOrder(import_id, dataset_id, options.format, options.unlabelled, user.username)
+        return row, ImportOrder(import_id, dataset_id, options.format, options.unlabelled, by.name)
 
     def _run(self, order: ImportOrder, place: AbstractContextManager[Source] | Path, leftover: Path | None) -> None:
         detail = "something unexpected happened; the log of the API says what"

@@ -10,11 +10,13 @@ from uuid import uuid4
 
 from sqlmodel import Session
 
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.datasets import repository
 from serving.datasets.schemas import DatasetOut, TrainedOut
 from serving.errors import InvalidRequest, NotFound
 from serving.review import repository as review
-from serving.tables import Dataset, DatasetPicture, OutboxEvent, ReviewItem
+from serving.tables import Dataset, DatasetPicture, ReviewItem
 
 
 def begin(session: Session, name: str, *, created_by: str, now: datetime) -> str:
@@ -66,9 +68,7 @@ def complete(session: Session, dataset_id: str, class_names: Sequence[str]) -> s
     return dataset_id
 
 
-def freeze(
-    session: Session, name: str, class_names: Sequence[str], *, user_id: str, username: str, now: datetime
-) -> DatasetOut:
+def freeze(session: Session, name: str, class_names: Sequence[str], *, by: Actor, now: datetime) -> DatasetOut:
     """A data set of everything labelled so far.
 
     Raises:
@@ -76,7 +76,7 @@ def freeze(
     """
     items = review.labelled_items(session)
     labels = review.labels_of(session, [item.id for item in items])
-    dataset_id = begin(session, name, created_by=username, now=now)
+    dataset_id = begin(session, name, created_by=by.name, now=now)
     names = UniqueNames()
     rows = [
         to_picture(
@@ -92,12 +92,12 @@ def freeze(
     dataset = repository.find(session, completed) if completed else None
     if dataset is None:
         raise InvalidRequest("nothing is labelled yet")
-    data = {"action": "dataset.frozen", "by": user_id, "dataset_id": dataset.id, "digest": dataset.digest}
-    session.add(OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": data}))
+    told = {"name": name, "digest": dataset.digest, "counts": dataset.counts}
+    record(session, by, "dataset.frozen", f"dataset/{dataset.id}", after=told, now=now)
     return DatasetOut.model_validate(dataset)
 
 
-def mark_trained(session: Session, dataset_id: str, model_version: str, *, user_id: str, now: datetime) -> TrainedOut:
+def mark_trained(session: Session, dataset_id: str, model_version: str, *, by: Actor, now: datetime) -> TrainedOut:
     """How many of the data set's pictures count as trained now.
 
     Raises:
@@ -106,8 +106,8 @@ def mark_trained(session: Session, dataset_id: str, model_version: str, *, user_
     if repository.find(session, dataset_id) is None:
         raise NotFound("there is no such data set")
     count = repository.mark_trained(session, dataset_id, model_version)
-    data = {"action": "dataset.trained", "by": user_id, "dataset_id": dataset_id, "model_version": model_version}
-    session.add(OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": data}))
+    told = {"model_version": model_version, "trained": count}
+    record(session, by, "dataset.trained", f"dataset/{dataset_id}", after=told, now=now)
     return TrainedOut(trained=count)
 
 

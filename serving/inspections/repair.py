@@ -3,7 +3,7 @@
 A crash leaves at most: half-written files (removed before the first inspection, see `MediaStore.prepare`), pictures
 whose row was never committed, and pictures whose row was deleted but whose file was not yet. All of them date from
 shortly before the crash, so only the days since the last finished repair are looked at: millions of older pictures
-cost nothing.
+cost nothing. What retention was about to remove is listed in the database, and may be of any age.
 """
 
 import threading
@@ -20,6 +20,7 @@ from serving.errors import ServingError
 from serving.inspections import repository
 from serving.media.store import MediaStore, inspection_id_of
 from serving.review import repository as review
+from serving.storage.removal import finish_removals
 
 _MARKER: Final = ".repaired"
 _BATCH: Final = 500
@@ -67,6 +68,7 @@ class Repair:
         # An inspection near midnight lies in the folder of the day before.
         since = self._last_repair() - timedelta(days=1)
         removed = self._remove_deleted(since)
+        removed += finish_removals(self._database, self._media, keep_on=lambda: not self._stopping.is_set())
         orphans = self._set_orphans_aside(since)
         missing = self._find_missing(since, started_at)
         if self._stopping.is_set():
@@ -85,9 +87,7 @@ class Repair:
 
     def _remove_deleted(self, since: date) -> int:
         with self._database.read() as session:
-            events = repository.audit_events_since(session, _midnight(since))
-        deletions = [event.data for event in events if event.data.get("action") == "inspection.deleted"]
-        paths = [str(data["image_path"]) for data in deletions]
+            paths = repository.paths_deleted_since(session, _midnight(since))
         leftovers = [path for path in paths if self._media.find(path) is not None]
         for path in leftovers:
             self._media.discard(path)

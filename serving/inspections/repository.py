@@ -1,5 +1,6 @@
 """Every query on inspections."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +9,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 from sqlmodel import Session, SQLModel, col, delete, func, select
 
-from serving.tables import Inspection, InspectionDetection, OutboxEvent
+from serving.tables import AuditEntry, Inspection, InspectionDetection
 
 _INSERTS: Final = {name: SQLModel.metadata.tables[name].insert() for name in ("inspections", "detections", "events")}
+DELETED: Final = "inspection.deleted"
+"""What the audit log calls it when a person deletes an inspection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,10 @@ def image_paths_between(
     return session.exec(query).all()
 
 
-def audit_events_since(session: Session, since: datetime) -> Sequence[OutboxEvent]:
-    """The audit events since a moment, oldest first."""
-    query = select(OutboxEvent).where(OutboxEvent.type == "audit", col(OutboxEvent.created_at) >= since)
-    return session.exec(query.order_by(col(OutboxEvent.seq))).all()
+def paths_deleted_since(session: Session, since: datetime) -> Sequence[str]:
+    """The pictures' paths of the inspections that people have deleted since a moment, as the audit log tells."""
+    query = select(AuditEntry.before).where(AuditEntry.action == DELETED, col(AuditEntry.at) >= since)
+    return [str(json.loads(before)["image_path"]) for before in session.exec(query) if before]
 
 
 def _conditions(chosen: InspectionFilter) -> list[bool]:

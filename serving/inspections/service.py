@@ -11,6 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from models.errors import ModelError
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.errors import NotFound, ServingError
 from serving.inspections import repository
 from serving.inspections.holds import require_not_on_hold
@@ -20,10 +22,10 @@ from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.schemas import InspectionOut
 from serving.platform import Platform
 from serving.review.service import require_deletable
-from serving.tables import OutboxEvent
 
 # From here on hashing is worth a thread.
 _LARGE_BYTES = 256 * 1024
+_TOLD_OF_DELETED = {"created_at", "station_id", "part_id", "decision", "image_path", "image_sha256", "model_version"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ async def inspect_camera(platform: Platform, order: InspectionOrder) -> Outcome:
     return await _counting_failures(platform, _inspect_once(platform, order, take))
 
 
-def delete_inspection(session: Session, inspection_id: str, *, deleted_by: str, now: datetime) -> str:
+def delete_inspection(session: Session, inspection_id: str, *, by: Actor, now: datetime) -> str:
     """The path of the picture that lost its row and must go too. Runs in the writer.
 
     Raises:
@@ -85,10 +87,9 @@ def delete_inspection(session: Session, inspection_id: str, *, deleted_by: str, 
     require_not_on_hold(row)
     require_deletable(session, inspection_id)
     path = row.image_path
-    data = {"action": "inspection.deleted", "by": deleted_by, "inspection_id": inspection_id, "image_path": path}
-    data |= {"decision": row.decision, "station_id": row.station_id, "image_sha256": row.image_sha256}
+    before = row.model_dump(mode="json", include=_TOLD_OF_DELETED)
     repository.remove(session, inspection_id)
-    session.add(OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": data}))
+    record(session, by, repository.DELETED, f"inspection/{inspection_id}", before=before, now=now)
     return path
 
 

@@ -1,18 +1,18 @@
 """`/api/v1/openvino`."""
 
 import asyncio
-from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
+from serving.audit.dependencies import CurrentActor
+from serving.audit.record import record
 from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.openvino.schemas import BenchmarkOut, BenchmarkRequest, LoadOut, LoadRequest, OpenVinoStatus
 from serving.platform import PlatformDep
-from serving.tables import OutboxEvent
 
 router = APIRouter(prefix="/api/v1/openvino", tags=["openvino"])
 
@@ -26,15 +26,12 @@ def status(platform: PlatformDep, _user: CurrentUser) -> OpenVinoStatus:
 
 
 @router.post("/load")
-async def load(platform: PlatformDep, user: Engineer, request: LoadRequest) -> LoadOut:
+async def load(platform: PlatformDep, _user: Engineer, actor: CurrentActor, request: LoadRequest) -> LoadOut:
     """Loads a network beside the deployed model, for the benchmark and for what asks for its key."""
     loaded = await run_in_threadpool(platform.networks.load, request)
-    event = _audit_event(user.id, request.model_path, loaded, platform.clock())
-
-    def write(session: Session) -> None:
-        session.add(event)
-
-    await asyncio.wrap_future(platform.database.write(write))
+    after = {"model_path": request.model_path, "device": loaded.device}
+    told = partial(record, actor=actor, action="openvino.loaded", subject=f"network/{loaded.model_key}", after=after)
+    await asyncio.wrap_future(platform.database.write(told))
     return loaded
 
 
@@ -42,9 +39,3 @@ async def load(platform: PlatformDep, user: Engineer, request: LoadRequest) -> L
 async def benchmark(platform: PlatformDep, _user: Engineer, request: BenchmarkRequest) -> BenchmarkOut:
     """Times a network on ONNX Runtime and on OpenVINO, by turns and at low priority; one benchmark at a time."""
     return await asyncio.wrap_future(platform.networks.benchmark(request))
-
-
-def _audit_event(user_id: str, model_path: str, loaded: LoadOut, now: datetime) -> OutboxEvent:
-    after = {"model_key": loaded.model_key, "model_path": model_path, "device": loaded.device}
-    data = {"action": "openvino.loaded", "by": user_id, "before": None, "after": after}
-    return OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": data})

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require, require_or_platform
 from serving.auth.principal import Principal
 from serving.errors import Forbidden
@@ -44,6 +45,7 @@ def get_queue(platform: PlatformDep, _user: CurrentUser, limit: Annotated[int, Q
 async def annotate(
     platform: PlatformDep,
     user: Operator,
+    actor: CurrentActor,
     item_id: ItemId,
     request: AnnotateIn,
     replace: Annotated[bool, Query(description="Label anew what is labelled already")] = False,
@@ -60,7 +62,7 @@ async def annotate(
             labels,
             model_classes=classes,
             reviewed_by=request.reviewed_by or user.username,
-            user_id=user.id,
+            by=actor,
             now=now,
             replace=replace,
             allow_new_classes=allow_new_classes,
@@ -70,19 +72,18 @@ async def annotate(
 
 
 @router.post("/skip/{item_id}")
-async def skip(platform: PlatformDep, user: Operator, item_id: ItemId) -> AnnotatedOut:
+async def skip(platform: PlatformDep, _user: Operator, actor: CurrentActor, item_id: ItemId) -> AnnotatedOut:
     """Takes a picture out of the queue without a label."""
     now = platform.clock()
-    written = platform.database.write(
-        lambda session: service.skip(session, item_id, username=user.username, user_id=user.id, now=now)
-    )
+    written = platform.database.write(lambda session: service.skip(session, item_id, by=actor, now=now))
     return await asyncio.wrap_future(written)
 
 
 @router.post("/items")
-async def put_items(platform: PlatformDep, _user: Curator, request: ItemsIn) -> ItemsOut:
+async def put_items(platform: PlatformDep, _user: Curator, actor: CurrentActor, request: ItemsIn) -> ItemsOut:
     """Puts inspections into the queue, each with the strategies that chose it; sent twice, nothing doubles."""
-    return await asyncio.wrap_future(platform.database.write(lambda session: service.put_items(session, request)))
+    written = platform.database.write(lambda session: service.put_items(session, request, by=actor))
+    return await asyncio.wrap_future(written)
 
 
 def _model_classes(platform: Platform) -> tuple[str, ...]:

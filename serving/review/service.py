@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 from sqlmodel import Session
 
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.errors import Conflict, InvalidRequest, NotFound
 from serving.inspections import repository as inspections
 from serving.review import entry, repository
 from serving.review.labels import Label, fitted
 from serving.review.schemas import AnnotatedOut, ItemsIn, ItemsOut, StatsOut
-from serving.tables import Inspection, OutboxEvent, ReviewItem
+from serving.tables import Inspection, ReviewItem
 
 Outcome = Literal["added", "updated", "labeled"]
 
@@ -42,7 +44,7 @@ def annotate(
     *,
     model_classes: Sequence[str],
     reviewed_by: str,
-    user_id: str,
+    by: Actor,
     now: datetime,
     replace: bool = False,
     allow_new_classes: bool = False,
@@ -69,7 +71,7 @@ def annotate(
     item.state, item.reviewed_by, item.reviewed_at = "labeled", reviewed_by, now
     session.add(item)
     after = {"labels": [label.to_json() for label in checked], "new_classes": new_classes, "reviewed_by": reviewed_by}
-    _audit(session, "review.annotated", user_id, now, {"item_id": item_id, "before": before, **after})
+    record(session, by, "review.annotated", f"review-item/{item_id}", before=before, after=after, now=now)
     return AnnotatedOut(
         id=item_id,
         state="labeled",
@@ -80,7 +82,7 @@ def annotate(
     )
 
 
-def skip(session: Session, item_id: str, *, username: str, user_id: str, now: datetime) -> AnnotatedOut:
+def skip(session: Session, item_id: str, *, by: Actor, now: datetime) -> AnnotatedOut:
     """The item, taken out of the queue without a label: nobody could say what it shows.
 
     Raises:
@@ -90,20 +92,20 @@ def skip(session: Session, item_id: str, *, username: str, user_id: str, now: da
     item = _require(session, item_id)
     if item.state in repository.LABELED_STATES:
         raise Conflict("the picture is labelled already")
-    item.state, item.reviewed_by, item.reviewed_at = "skipped", username, now
+    item.state, item.reviewed_by, item.reviewed_at = "skipped", by.name, now
     session.add(item)
-    _audit(session, "review.skipped", user_id, now, {"item_id": item_id})
+    record(session, by, "review.skipped", f"review-item/{item_id}", now=now)
     return AnnotatedOut(
-        id=item_id, state="skipped", annotations=0, new_classes=[], reviewed_by=username, reviewed_at=now
+        id=item_id, state="skipped", annotations=0, new_classes=[], reviewed_by=by.name, reviewed_at=now
     )
 
 
-def put_items(session: Session, request: ItemsIn) -> ItemsOut:
+def put_items(session: Session, request: ItemsIn, *, by: Actor) -> ItemsOut:
     """What became of the inspections that curation wants looked at."""
     added = updated = labeled = 0
     unknown: list[str] = []
     for wanted in request.items:
-        inspection = inspections.find(session, wanted.inspection_id)
+        inspection = inspections.find_for_change(session, wanted.inspection_id)
         if inspection is None or inspection.picture_deleted_at is not None:
             unknown.append(wanted.inspection_id)
             continue
@@ -111,6 +113,8 @@ def put_items(session: Session, request: ItemsIn) -> ItemsOut:
         added += outcome == "added"
         updated += outcome == "updated"
         labeled += outcome == "labeled"
+    told = {"added": added, "updated": updated, "labeled": labeled, "unknown": len(unknown)}
+    record(session, by, "review.queued", "review-queue", after=told)
     return ItemsOut(added=added, updated=updated, labeled=labeled, unknown=unknown)
 
 
@@ -165,8 +169,3 @@ def _merge_reasons(session: Session, item: ReviewItem, reasons: list[dict[str, A
 
 def _labels_json(session: Session, item_id: str) -> list[dict[str, Any]]:
     return [label.to_json() for label in repository.labels_of(session, [item_id]).get(item_id, [])]
-
-
-def _audit(session: Session, action: str, user_id: str, now: datetime, data: dict[str, Any]) -> None:
-    content = {"action": action, "by": user_id, **data}
-    session.add(OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": content}))

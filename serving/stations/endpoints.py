@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
+from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.errors import NotFound, NotReady
@@ -37,7 +38,7 @@ def get_station(platform: PlatformDep, _user: CurrentUser, station_id: StationId
 
 @router.put("/{station_id}")
 async def put_station(
-    platform: PlatformDep, user: Engineer, station_id: StationId, update: StationUpdate
+    platform: PlatformDep, _user: Engineer, actor: CurrentActor, station_id: StationId, update: StationUpdate
 ) -> StationOut:
     """Configures a station, and makes it if it is new. The next inspection follows the new rules."""
     if update.class_names:
@@ -46,9 +47,7 @@ async def put_station(
             raise NotReady("no model is loaded to check the class names against")
         service.require_known_classes(update, runtime.manifest.classes)
     now = platform.clock()
-    written = platform.database.write(
-        lambda session: service.configure(session, station_id, update, changed_by=user.id, now=now)
-    )
+    written = platform.database.write(lambda session: service.configure(session, station_id, update, by=actor, now=now))
     try:
         return await asyncio.wrap_future(written)
     finally:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlmodel import Session
 
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.errors import InvalidRequest
 from serving.stations import repository
 from serving.stations.schemas import StationOut, StationUpdate
-from serving.tables import OutboxEvent, Station
+from serving.tables import Station
 
 # A typing error in a client's loop must not make a station per part.
 MOST_STATIONS: Final = 1000
@@ -45,9 +47,7 @@ def ensure_exists(session: Session, station_id: str, now: datetime) -> Station:
     return station
 
 
-def configure(
-    session: Session, station_id: str, update: StationUpdate, *, changed_by: str, now: datetime
-) -> StationOut:
+def configure(session: Session, station_id: str, update: StationUpdate, *, by: Actor, now: datetime) -> StationOut:
     """The station with its new configuration, which takes effect with the next inspection.
 
     Raises:
@@ -63,7 +63,8 @@ def configure(
     session.add(station)
     session.flush()
     after = StationOut.model_validate(station)
-    session.add(_audit_event(before, after.model_dump(mode="json"), changed_by, now))
+    shown = after.model_dump(mode="json")
+    record(session, by, "station.configured", f"station/{station_id}", before=before, after=shown, now=now)
     return after
 
 
@@ -75,8 +76,3 @@ def require_known_classes(update: StationUpdate, classes: Iterable[str]) -> None
     """
     if unknown := sorted(update.class_names - set(classes)):
         raise InvalidRequest(f"the model knows no class {', '.join(unknown[:5])}")
-
-
-def _audit_event(before: dict[str, Any], after: dict[str, Any], changed_by: str, now: datetime) -> OutboxEvent:
-    data = {"action": "station.configured", "by": changed_by, "before": before, "after": after}
-    return OutboxEvent.model_validate({"type": "audit", "created_at": now, "data": data})

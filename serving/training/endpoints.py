@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.platform import PlatformDep
@@ -15,9 +16,11 @@ Engineer = Annotated[Principal, Depends(require("engineer"))]
 
 
 @router.post("/start", status_code=202)
-async def start(platform: PlatformDep, user: Engineer, wanted: TrainingIn | None = None) -> TrainingOut:
+async def start(
+    platform: PlatformDep, _user: Engineer, actor: CurrentActor, wanted: TrainingIn | None = None
+) -> TrainingOut:
     """Begins a training on everything labelled so far; a new version with the alias `candidate` comes of it."""
-    return await service.start(platform, wanted or TrainingIn(), user)
+    return await service.start(platform, wanted or TrainingIn(), actor)
 
 
 @router.get("/status")
@@ -27,6 +30,6 @@ async def get_status(platform: PlatformDep, _user: CurrentUser) -> TrainingOut:
 
 
 @router.post("/stop", status_code=202)
-async def stop(platform: PlatformDep, user: Engineer) -> TrainingOut:
+async def stop(platform: PlatformDep, _user: Engineer, actor: CurrentActor) -> TrainingOut:
     """Ends the running training within seconds; what it has learned so far is dropped."""
-    return await service.stop(platform, user)
+    return await service.stop(platform, actor)

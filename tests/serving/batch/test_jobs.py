@@ -13,7 +13,7 @@ from serving.client import ClientError, ServiceAccount, UssopClient
 from serving.command.service_account import ensure_service_account
 from serving.database import Database
 from serving.settings import Settings
-from serving.tables import OutboxEvent
+from serving.tables import AuditEntry
 from tests.pictures import png_bytes, square_picture
 from tests.serving.conftest import bearer
 
@@ -98,8 +98,11 @@ def test_job_is_cancelled_once_when_it_waits(
     again = client.post(f"{_URL}/{job['id']}/cancel", headers=bearer(operator_token))
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
     with database.read() as session:
-        events = session.exec(select(OutboxEvent).where(OutboxEvent.type == "audit")).all()
-    assert [event.data["action"] for event in events] == ["batch.created", "batch.cancelled"]
+        entries = session.exec(select(AuditEntry).where(AuditEntry.subject == f"batch-job/{job['id']}")).all()
+    assert [(e.action, e.actor_name) for e in entries] == [
+        ("batch.created", "operator"),
+        ("batch.cancelled", "operator"),
+    ]
 
 
 def test_nothing_is_found_when_the_job_does_not_exist(client: httpx.Client, operator_token: str) -> None:

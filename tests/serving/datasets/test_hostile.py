@@ -98,7 +98,8 @@ def test_nothing_is_taken_when_the_archive_is_hostile(
     done = import_zip(engineer, data)
     assert done["state"] == "failed"
     assert says in done["detail"]
-    assert _tree(settings.data_dir.parent) - before <= {settings.imports_dir}
+    own = {settings.imports_dir, settings.audit_anchor_file, settings.audit_anchor_file.with_suffix(".lock")}
+    assert _tree(settings.data_dir.parent) - before <= own
     assert engineer.get(_STATS).json()["total"] == 0
     assert engineer.get(API).json() == {"datasets": []}
 

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlmodel import Session, select
 
+from serving.audit.actor import PLATFORM
 from serving.database import Database
 from serving.inspections import service
 from serving.inspections.repair import Repair
@@ -111,7 +112,7 @@ def test_people_are_told_when_a_row_has_lost_its_picture(database: Database, med
 def test_picture_is_removed_when_its_row_was_deleted_before_the_crash(database: Database, media: MediaStore) -> None:
     picture = recorded(database, media)
     inspection_id = Path(picture.path).stem
-    delete = partial(service.delete_inspection, inspection_id=inspection_id, deleted_by="u", now=BEFORE)
+    delete = partial(service.delete_inspection, inspection_id=inspection_id, by=PLATFORM, now=BEFORE)
     database.write(delete).result(timeout=10)
     Repair(database, media).run(NOW)
     assert media.find(picture.path) is None

@@ -1,14 +1,14 @@
 """The review queue over HTTP: what enters it, in which order, and what labelling does."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from models.bundle import Bundle
+from serving.audit.repository import AuditFilter, list_page
+from serving.audit.service import to_out
 from serving.database import Database
-from serving.inspections.repository import audit_events_since
 from tests.pictures import png_bytes, square_picture
 from tests.serving.conftest import bearer
 
@@ -188,7 +188,8 @@ def test_labelling_is_audited_when_it_happens(operator: httpx.Client, database: 
     (item,) = queued(operator)
     annotate(operator, item["id"], BOX)
     with database.read() as session:
-        events = [event.data for event in audit_events_since(session, datetime(2020, 1, 1, tzinfo=UTC))]
-    (event,) = [data for data in events if data["action"] == "review.annotated"]
-    assert (event["item_id"], event["reviewed_by"], event["before"]["state"]) == (item["id"], "jo", "pending")
-    assert event["labels"][0]["box_xyxy"] == [16, 24, 32, 40]
+        (entry,) = list_page(session, AuditFilter(action="review.annotated"), before=None, limit=5)
+    told = to_out(entry)
+    assert (told.subject, told.before["state"]) == (f"review-item/{item['id']}", "pending")
+    assert (told.actor.name, told.after["reviewed_by"]) == ("operator", "jo")
+    assert told.after["labels"][0]["box_xyxy"] == [16, 24, 32, 40]

@@ -7,13 +7,16 @@ from functools import partial
 import pytest
 from sqlmodel import Session, select
 
+from serving.audit.actor import Actor
+from serving.audit.service import to_out
 from serving.database import Database
 from serving.errors import InvalidRequest
 from serving.stations import service
 from serving.stations.book import StationBook
 from serving.stations.schemas import StationUpdate
-from serving.tables import OutboxEvent
+from serving.tables import AuditEntry
 
+JO = Actor("user", "u1", "jo")
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -23,7 +26,7 @@ def configure(database: Database, mm_per_px: float) -> None:
 
 
 def _configure(session: Session, update: StationUpdate) -> None:
-    service.configure(session, "s", update, changed_by="u1", now=NOW)
+    service.configure(session, "s", update, by=JO, now=NOW)
 
 
 def test_no_station_is_made_when_there_are_as_many_as_allowed(
@@ -44,8 +47,8 @@ def test_change_is_told_with_before_and_after_when_configured(database: Database
     configure(database, 0.1)
     configure(database, 0.2)
     with database.read() as session:
-        events = session.exec(select(OutboxEvent).where(OutboxEvent.type == "audit")).all()
-    changes = [(e.data["by"], e.data["before"]["mm_per_px"], e.data["after"]["mm_per_px"]) for e in events]
+        entries = [to_out(row) for row in session.exec(select(AuditEntry)).all()]
+    changes = [(e.actor.id, e.before["mm_per_px"], e.after["mm_per_px"]) for e in entries]
     assert changes == [("u1", None, 0.1), ("u1", 0.1, 0.2)]
 
 
