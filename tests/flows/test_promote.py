@@ -150,7 +150,9 @@ def test_frozen_test_parts_are_found_by_lineage_and_figures_are_kept_when_nothin
             picture = read_image(rest.read_run_file(tags["ussop.gate.run_id"], name))
             assert picture.shape_hw[1] == 960
     (image,) = _artifacts(platform, run_id, "image")
-    shown = httpx.get(image["data"].replace("localhost", "127.0.0.1"), trust_env=False)
+    # As a browser asks for a picture that a page of Prefect's UI shows.
+    browser = {"Referer": "http://localhost:4200/", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "image"}
+    shown = httpx.get(image["data"].replace("localhost", "127.0.0.1"), headers=browser, trust_env=False)
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
     run = MlflowClient(platform.mlflow_url, platform.mlflow_url).get_run(tags["ussop.gate.run_id"])
     assert (run.data.metrics["candidate.escape_rate"], run.data.metrics["deployed.escape_rate"]) == (1.0, 0.0)

@@ -121,6 +121,8 @@ def test_candidate_is_judged_on_its_own_frozen_parts_and_deployed_when_no_worse(
     answer = c.send("engineer", "POST", f"{c.candidate}/promote")
     assert answer.status_code == 202, answer.text
     assert answer.json()["state"] in {"queued", "running"}
+    second = c.send("engineer", "POST", f"{c.candidate}/promote")
+    assert (second.status_code, second.json()["detail"]) == (409, f"the gate is at work on version {c.candidate}")
     gate = c.judged()
     assert (gate["state"], gate["outcome"], gate["reasons"], gate["progress"]) == ("completed", "passed", [], 100.0)
     report = gate["report"]
