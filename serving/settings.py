@@ -185,6 +185,18 @@ class Settings(BaseSettings):
     storage_reserve_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 200
     """MiB of disk that no picture may take, so that the database can be written and retention can make room."""
 
+    events_keep_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """Days for which events are kept for those who follow them; older ones are deleted."""
+
+    events_keep_rows: Annotated[int, Field(ge=1000, le=100_000_000)] = 1_000_000
+    """So many newest events are kept at most."""
+
+    websocket_clients: Annotated[int, Field(ge=1, le=400)] = 200
+    """WebSocket connections at the same time."""
+
+    websocket_clients_per_user: Annotated[int, Field(ge=1, le=400)] = 50
+    """WebSocket connections of one user at the same time."""
+
     upload_timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Seconds that a client may pause while sending a body."""
 
@@ -246,6 +258,11 @@ class Settings(BaseSettings):
     def service_account_file(self) -> Path:
         """File with name and password of the account of the platform's own processes."""
         return self.data_dir / "service-account.json"
+
+    @property
+    def first_password_file(self) -> Path:
+        """File with the generated password of the first administrator, until somebody changes it."""
+        return self.data_dir / "admin-password.txt"
 
     @property
     def audit_key_file(self) -> Path:
