@@ -50,6 +50,7 @@ from serving.storage.endpoints import router as storage
 from serving.storage.space_watch import SpaceWatch
 from serving.storage.usage import UsageMeter
 from serving.training.endpoints import router as training
+from serving.users.endpoints import router as users
 from serving.version import VERSION
 
 # Each password check takes 64 MiB and a core: two at a time leave the line its takt, the others wait in line
@@ -73,6 +74,7 @@ ROUTERS = (
     storage,
     alerts,
     audit,
+    users,
     metrics_page,
 )
 

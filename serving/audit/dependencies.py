@@ -20,7 +20,7 @@ def anonymous_actor(peers: Peers, scope: Scope) -> Actor:
 async def current_actor(request: Request, platform: PlatformDep, user: CurrentUser) -> Actor:
     """Who is behind the request, with the address that it came from."""
     address = platform.peers.address(request.scope)[:64]
-    return Actor("user", user.id, user.username, address, _request_id())
+    return Actor(user.kind, user.id, user.username, address, _request_id())
 
 
 async def unknown_actor(request: Request, platform: PlatformDep) -> Actor:

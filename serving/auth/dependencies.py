@@ -69,6 +69,18 @@ def require(*roles: str) -> Callable[..., Awaitable[Principal]]:
     return check
 
 
+def require_person(*roles: str) -> Callable[..., Awaitable[Principal]]:
+    """The same, closed to API keys: what would let a stolen key make itself others, or people lose their account."""
+
+    async def check(request: Request, platform: PlatformDep, credentials: Credentials) -> Principal:
+        user = await current_user(request, platform, credentials)
+        if user.kind != "user" or not user.reaches(*roles):
+            raise Forbidden(f"this needs a person with the role {' or '.join(roles)}")
+        return user
+
+    return check
+
+
 def require_or_platform(*roles: str) -> Callable[..., Awaitable[Principal]]:
     """The same, open to the platform's own account too: what a flow does of itself, and a person by a higher role."""
 

@@ -6,6 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Body, Response
 from starlette.concurrency import run_in_threadpool
 
+from serving.audit.dependencies import CurrentActor, UnknownActor
 from serving.auth.dependencies import AccessClaims, CurrentUser
 from serving.auth.schemas import (
     LoginRequest,
@@ -23,29 +24,34 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
 
 @router.post("/login")
-async def login(body: LoginRequest, platform: PlatformDep, response: Response) -> TokenResponse:
+async def login(body: LoginRequest, platform: PlatformDep, caller: UnknownActor, response: Response) -> TokenResponse:
     """Log in with name and password."""
     response.headers["Cache-Control"] = "no-store"
-    return await to_thread.run_sync(platform.auth.login, body.username, body.password, limiter=platform.login_slots)
+    return await to_thread.run_sync(
+        platform.auth.login, body.username, body.password, caller, limiter=platform.login_slots
+    )
 
 
 @router.post("/refresh")
-async def refresh(body: RefreshRequest, platform: PlatformDep, response: Response) -> TokenResponse:
+async def refresh(
+    body: RefreshRequest, platform: PlatformDep, caller: UnknownActor, response: Response
+) -> TokenResponse:
     """Exchange a refresh token for the next access token and refresh token. Each is good for one use."""
     response.headers["Cache-Control"] = "no-store"
-    return await run_in_threadpool(platform.auth.refresh, body.refresh_token)
+    return await run_in_threadpool(platform.auth.refresh, body.refresh_token, caller)
 
 
 @router.post("/logout")
 async def logout(
     platform: PlatformDep,
     user: CurrentUser,
+    actor: CurrentActor,
     claims: AccessClaims,
     body: Annotated[LogoutRequest | None, Body()] = None,
 ) -> LogoutResponse:
     """End the session: its refresh tokens at once, its access tokens within five seconds."""
     token = body.refresh_token if body else None
-    await run_in_threadpool(platform.auth.logout, user.session_id, token, user.id)
+    await run_in_threadpool(platform.auth.logout, user.session_id, token, actor)
     platform.sessions.forget(claims)
     return LogoutResponse()
 

@@ -16,8 +16,8 @@ class Lockout:
     def __init__(self) -> None:
         self._window = MovingWindow()
 
-    def begin(self, username: str) -> None:
-        """Take one try of the account.
+    def begin(self, username: str) -> bool:
+        """Whether this is the last try of the account; it is taken.
 
         Raises:
             TooManyRequests: None is left.
@@ -26,6 +26,7 @@ class Lockout:
         if not hit.allowed:
             wait_s = max(1, math.ceil(hit.reset_s))
             raise TooManyRequests("too many failed logins for this account", retry_after_s=wait_s)
+        return hit.remaining == 0
 
     def succeed(self, username: str) -> None:
         """Give the account all its tries back."""

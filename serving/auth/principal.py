@@ -1,6 +1,7 @@
 """Who is asking, and what the roles allow."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 ROLES = ("viewer", "operator", "engineer", "admin")  # each may do what the ones before it may
 
@@ -13,13 +14,21 @@ class Principal:
         id: Identifier of the user.
         username: Name at login.
         roles: Roles of the user, any of `ROLES`.
-        session_id: Family of the refresh tokens that this access token came with.
+        session_id: Family of the refresh tokens that this access token came with; empty for an API key.
+        kind: A person with a session, or a machine with a key; `id` and `username` are then those of the key.
+        stations: The only stations that it may use, None where it may use all.
     """
 
     id: str
     username: str
     roles: frozenset[str]
     session_id: str
+    kind: Literal["user", "api_key"] = "user"
+    stations: frozenset[str] | None = None
+
+    def may_use(self, station_id: str | None) -> bool:
+        """Whether the station is one that this caller may use; None is any station, that is, all of them."""
+        return self.stations is None or station_id in self.stations
 
     def reaches(self, *roles: str) -> bool:
         """Whether the user has one of these roles or a higher one."""

@@ -42,6 +42,7 @@ class TokenResponse(BaseModel):
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the kind of token, RFC 6750
     expires_in: Annotated[int, Field(description="Life of the access token in seconds.")]
+    must_change_password: Annotated[bool, Field(description="Whether the user should choose another password now.")]
     user: UserSummary
 
 

@@ -1,11 +1,15 @@
-"""Login, refresh and logout. Everything here blocks: endpoints call it off the event loop."""
+"""Login, refresh, logout and the own password. Everything here blocks: endpoints call it off the event loop."""
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 import structlog
 from sqlmodel import Session
 
+from serving.audit.actor import Actor
+from serving.audit.record import record
 from serving.auth import repository
 from serving.auth.lockout import Lockout
 from serving.auth.passwords import verify_password
@@ -13,9 +17,12 @@ from serving.auth.schemas import TokenResponse, UserSummary
 from serving.auth.tokens import Claims, TokenIssuer
 from serving.clock import Clock, utc_now
 from serving.database import Database
-from serving.errors import NotAuthenticated
+from serving.errors import Conflict, Forbidden, InvalidRequest, NotAuthenticated
 from serving.tables import RefreshToken, User
 from serving.users import repository as users
+from serving.users.passwords import checked_hash
+from serving.users.service import end_sessions
+from serving.users.service_account import SERVICE_USER_ID
 
 _log = structlog.get_logger(__name__)
 _WRONG = "wrong username or password"
@@ -31,31 +38,34 @@ class AuthService:
         self._clock = clock
         self._lockout = Lockout()
 
-    def login(self, username: str, password: str) -> TokenResponse:
+    def login(self, username: str, password: str, caller: Actor) -> TokenResponse:
         """A new session.
 
         Raises:
             NotAuthenticated: Unknown user, wrong password or disabled account: one answer for all three.
             TooManyRequests: Too many failures of this account.
         """
-        self._lockout.begin(username)
+        is_last_try = self._lockout.begin(username)
         with self._database.read() as session:
             user = users.find_by_username(session, username)
         if not verify_password(password, user.password_hash if user else None) or user is None or not user.is_active:
-            _log.warning("login_failed")
+            self._note_failure(user, caller, is_last_try=is_last_try)
             raise NotAuthenticated(_WRONG)
         self._lockout.succeed(username)
         refresh_token, claims = self._tokens.refresh(user.id, str(uuid4()), user.token_generation)
+        actor, now = _as_user(caller, user), self._clock()
 
         def store(session: Session) -> None:
-            repository.forget_expired(session, claims.user_id, self._clock())
+            repository.forget_expired(session, claims.user_id, now)
             repository.add(session, _row(claims))
+            told = {"session_id": claims.session_id}
+            record(session, actor, "auth.logged_in", f"user/{user.username}", after=told, now=now)
 
         self._database.write(store).result()
         _log.info("login", user_id=user.id)
         return self._answer(user, refresh_token, claims)
 
-    def refresh(self, token: str) -> TokenResponse:
+    def refresh(self, token: str, caller: Actor) -> TokenResponse:
         """The next pair of tokens of a session; the given one is used up.
 
         Raises:
@@ -64,37 +74,86 @@ class AuthService:
         """
         old = self._tokens.verify_refresh(token)
         next_token, claims = self._tokens.refresh(old.user_id, old.session_id, old.generation)
-        user = self._database.write(lambda session: _rotate(session, old, claims, self._clock())).result()
+        user = self._database.write(lambda session: _rotate(session, old, claims, caller, self._clock())).result()
         if user is None:
             _log.warning("refresh_refused", user_id=old.user_id, session_id=old.session_id)
             raise NotAuthenticated("the session has ended")
         return self._answer(user, next_token, claims)
 
-    def logout(self, session_id: str, refresh_token: str | None, user_id: str) -> None:
+    def logout(self, session_id: str, refresh_token: str | None, actor: Actor) -> None:
         """End a session: that of the refresh token if one of the same user is given, else `session_id`.
 
         Raises:
             NotAuthenticated: The refresh token is not valid or somebody else's.
         """
-        family = session_id
+        family, now = session_id, self._clock()
         if refresh_token is not None:
             claims = self._tokens.verify_refresh(refresh_token)
-            if claims.user_id != user_id:
+            if claims.user_id != actor.id:
                 raise NotAuthenticated("the token is not valid or has expired")
             family = claims.session_id
-        self._database.write(lambda session: repository.revoke_family(session, family, self._clock())).result()
-        _log.info("logout", user_id=user_id)
+
+        def end(session: Session) -> None:
+            repository.revoke_family(session, family, now)
+            record(session, actor, "auth.logged_out", f"user/{actor.name}", after={"session_id": family}, now=now)
+
+        self._database.write(end).result()
+        _log.info("logout", user_id=actor.id)
+
+    def change_password(self, user_id: str, old: str, new: str, actor: Actor) -> TokenResponse:
+        """A new session under the new password; every session before has ended.
+
+        Raises:
+            Forbidden: The old password is wrong.
+            TooManyRequests: It was wrong too often; guesses here count like those at login.
+            InvalidRequest: The new one is too easy, too long or the old one.
+            Conflict: It is the platform's account, or the password was changed elsewhere at the same moment.
+            NotAuthenticated: The user is gone.
+        """
+        if user_id == SERVICE_USER_ID:
+            raise Conflict("this is the account of the platform's own processes; `ussop up` looks after it")
+        with self._database.read() as session:
+            user = users.find(session, user_id)
+        if user is None:
+            raise NotAuthenticated("the session has ended")
+        is_last_try = self._lockout.begin(user.username)
+        if not verify_password(old, user.password_hash):
+            self._note_failure(user, actor, is_last_try=is_last_try)
+            raise Forbidden("the old password is wrong")
+        self._lockout.succeed(user.username)
+        if new == old:
+            raise InvalidRequest("the new password is the old one")
+        new_hash, now = checked_hash(new, user.username), self._clock()
+        refresh_token, claims = self._tokens.refresh(user.id, str(uuid4()), user.token_generation + 1)
+        changed = self._database.write(partial(_replace_password, user, new_hash, claims, actor, now)).result()
+        _log.info("password_changed", user_id=user.id)
+        return self._answer(changed, refresh_token, claims)
+
+    def _note_failure(self, user: User | None, caller: Actor, *, is_last_try: bool) -> None:
+        _log.warning("login_failed")
+        # A name that nobody has is not repeated: people type their password there.
+        subject = f"user/{user.username}" if user is not None else "user/unknown"
+        reason = "unknown user" if user is None else "wrong password" if user.is_active else "disabled"
+        now = self._clock()
+
+        def note(session: Session) -> None:
+            record(session, caller, "auth.login_failed", subject, after={"reason": reason}, now=now)
+            if is_last_try:
+                record(session, caller, "auth.locked_out", subject, now=now)
+
+        self._database.write(note).result()
 
     def _answer(self, user: User, refresh_token: str, claims: Claims) -> TokenResponse:
         return TokenResponse(
             access_token=self._tokens.access(user.id, claims.session_id, claims.generation),
             refresh_token=refresh_token,
             expires_in=self._access_life_s,
+            must_change_password=user.must_change_password,
             user=UserSummary(id=user.id, username=user.username, roles=user.roles),
         )
 
 
-def _rotate(session: Session, old: Claims, new: Claims, now: datetime) -> User | None:
+def _rotate(session: Session, old: Claims, new: Claims, caller: Actor, now: datetime) -> User | None:
     """Use up the old token and store the new one; None (and a dead session) if that may not be.
 
     It returns instead of raising: an error would roll the revocation back.
@@ -106,10 +165,31 @@ def _rotate(session: Session, old: Claims, new: Claims, now: datetime) -> User |
     welcome = user is not None and user.is_active and user.token_generation == old.generation
     if row.used_at is not None or not welcome:
         repository.revoke_family(session, row.family, now)  # RFC 9700 section 4.14.2
+        if row.used_at is not None and user is not None:
+            told = {"session_id": row.family}
+            record(session, caller, "auth.refresh_reused", f"user/{user.username}", after=told, now=now)
         return None
     row.used_at = now
     repository.add(session, _row(new))
     return user
+
+
+def _replace_password(seen: User, new_hash: str, claims: Claims, actor: Actor, now: datetime, session: Session) -> User:
+    user = next((user for user in users.lock_all(session) if user.id == seen.id), None)
+    if user is None:
+        raise NotAuthenticated("the session has ended")
+    if (user.password_hash, user.token_generation) != (seen.password_hash, seen.token_generation):
+        raise Conflict("the password was changed elsewhere at the same moment")
+    user.password_hash, user.password_changed_at, user.must_change_password = new_hash, now, False
+    end_sessions(session, user, now)
+    session.flush()
+    repository.add(session, _row(claims))
+    record(session, actor, "user.password_changed", f"user/{user.username}", now=now)
+    return user
+
+
+def _as_user(caller: Actor, user: User) -> Actor:
+    return replace(caller, kind="user", id=user.id, name=user.username)
 
 
 def _row(claims: Claims) -> RefreshToken:

@@ -23,6 +23,8 @@ class SessionChecker:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str, int], tuple[float, Principal]] = {}
+        # Raised whenever something is forgotten: what was read before must not be remembered after.
+        self._forgotten = 0
 
     def cached(self, claims: Claims) -> Principal | None:
         """The user, if asked for within the last five seconds; None means `check` must be called."""
@@ -37,7 +39,7 @@ class SessionChecker:
         Raises:
             NotAuthenticated: The user is gone, disabled or has newer tokens; or the session was logged out.
         """
-        asked_at = self._monotonic()
+        asked_at, forgotten = self._monotonic(), self._forgotten
         with self._database.read() as session:
             user = users.find(session, claims.user_id)
             alive = tokens.family_is_alive(session, claims.session_id)
@@ -48,13 +50,22 @@ class SessionChecker:
         with self._lock:
             if len(self._known) >= _MAX_ENTRIES:
                 self._known.clear()
-            self._known[_key(claims)] = (asked_at, principal)
+            if forgotten == self._forgotten:
+                self._known[_key(claims)] = (asked_at, principal)
         return principal
 
     def forget(self, claims: Claims) -> None:
         """Ask the database at the next request of this session."""
         with self._lock:
+            self._forgotten += 1
             self._known.pop(_key(claims), None)
+
+    def forget_user(self, user_id: str) -> None:
+        """Ask the database at the next request of any session of this user."""
+        with self._lock:
+            self._forgotten += 1
+            for key in [key for key in self._known if key[0] == user_id]:
+                del self._known[key]
 
 
 def _key(claims: Claims) -> tuple[str, str, int]:

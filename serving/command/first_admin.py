@@ -4,15 +4,16 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.audit.actor import command_line
+from serving.clock import utc_now
 from serving.database import open_database
 from serving.errors import ConfigurationError, InvalidRequest
 from serving.secrets_file import read_or_create
 from serving.settings import Settings
 from serving.users import repository
 from serving.users import service as users
-
-USERNAME = "admin"
-_FILE_NAME = "admin-password.txt"
+from serving.users.passwords import checked_hash
+from serving.users.service import FIRST_ADMIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,17 @@ def ensure_admin(settings: Settings) -> NewAdmin | None:
             if repository.count(session):
                 return None
         given = settings.admin_password.get_secret_value() if settings.admin_password else None
-        file = None if given is not None else settings.data_dir / _FILE_NAME
+        file = None if given is not None else settings.first_password_file
         # The file comes first: a crash between the two must not leave a password that nobody knows.
-        password = given if given is not None else read_or_create(settings.data_dir / _FILE_NAME, _random_password())
-        admin = users.new_user(USERNAME, password, ["admin"])
-        database.write(lambda session: repository.add(session, admin)).result()
+        password = given if given is not None else read_or_create(settings.first_password_file, _random_password())
+        # One that somebody chose is theirs; a generated one stands in a file.
+        admin = users.new_user(FIRST_ADMIN, password, ["admin"], must_change_password=given is None)
+        database.write(lambda session: users.create(session, admin, by=command_line(), now=utc_now())).result()
     except InvalidRequest as error:
         raise ConfigurationError(f"ADMIN_PASSWORD: {error}") from error
     finally:
         database.close()
-    return NewAdmin(USERNAME, None if given is not None else password, file)
+    return NewAdmin(FIRST_ADMIN, None if given is not None else password, file)
 
 
 def reset_password(settings: Settings, username: str) -> str:
@@ -61,14 +63,19 @@ def reset_password(settings: Settings, username: str) -> str:
         NotFound: There is no such user.
     """
     password = _random_password()
-    password_hash = users.checked_hash(password)
+    password_hash = checked_hash(password)
+    by, now = command_line(), utc_now()
     database = open_database(settings, queue_size=1)
     try:
-        database.write(lambda session: users.set_password(session, username, password_hash)).result()
+        database.write(
+            lambda session: users.set_password(
+                session, username, password_hash, must_change_password=True, by=by, now=now
+            )
+        ).result()
     finally:
         database.close()
-    if username == USERNAME:
-        (settings.data_dir / _FILE_NAME).unlink(missing_ok=True)  # what it says is no longer true
+    if username == FIRST_ADMIN:
+        settings.first_password_file.unlink(missing_ok=True)  # what it says is no longer true
     return password
 
 

@@ -9,7 +9,7 @@ import typer
 
 from serving.command.audit import app as audit
 from serving.command.dataset import app as dataset
-from serving.command.first_admin import USERNAME, ensure_admin
+from serving.command.first_admin import ensure_admin
 from serving.command.first_admin import reset_password as set_random_password
 from serving.command.preparation import (
     check_not_running,
@@ -25,6 +25,7 @@ from serving.command.supervision import write_configuration
 from serving.errors import ServingError
 from serving.secrets_file import with_secret_key
 from serving.settings import Settings, load_settings
+from serving.users.service import FIRST_ADMIN
 
 _HELP_UP = "Start the platform in the foreground; Ctrl-C ends it."
 app = typer.Typer(name="ussop", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -85,7 +86,7 @@ def doctor() -> None:
 
 
 @admin.command(help="Give a user a new random password and end their sessions.")
-def reset_password(username: Annotated[str, typer.Option(help="Name at login.")] = USERNAME) -> None:
+def reset_password(username: Annotated[str, typer.Option(help="Name at login.")] = FIRST_ADMIN) -> None:
     """Print the new password."""
     typer.echo(f"{username}: {set_random_password(load_settings(), username)}")
 

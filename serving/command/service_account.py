@@ -2,15 +2,23 @@
 
 import base64
 import json
+from functools import partial
 from pathlib import Path
 
+from sqlmodel import Session
+
+from serving.audit.actor import command_line
+from serving.audit.record import record
 from serving.auth.passwords import verify_password
+from serving.clock import utc_now
 from serving.database import open_database
 from serving.errors import ConfigurationError
 from serving.secrets_file import derived_key, write_new
 from serving.settings import Settings
+from serving.tables import User
 from serving.users import repository
 from serving.users import service as users
+from serving.users.passwords import checked_hash
 from serving.users.service_account import SERVICE_ROLES, SERVICE_USER_ID, SERVICE_USERNAME
 
 
@@ -39,14 +47,25 @@ def _ensure_user(settings: Settings, password: str) -> None:
         if known is None:
             user = users.new_user(SERVICE_USERNAME, password, SERVICE_ROLES)
             user.id = SERVICE_USER_ID
-            database.write(lambda session: repository.add(session, user)).result()
+            database.write(partial(_add, user=user)).result()
         elif known.id != SERVICE_USER_ID:
             raise ConfigurationError(f"the user name {SERVICE_USERNAME!r} belongs to the platform; rename that user")
         elif not (known.is_active and verify_password(password, known.password_hash)):
-            password_hash = users.checked_hash(password)
-            database.write(lambda session: users.set_password(session, SERVICE_USERNAME, password_hash)).result()
+            password_hash = checked_hash(password)
+            database.write(partial(_set_password, password_hash=password_hash)).result()
     finally:
         database.close()
+
+
+def _add(session: Session, user: User) -> None:
+    repository.add(session, user)
+    record(session, command_line(), "user.created", f"user/{SERVICE_USERNAME}", after={"roles": list(SERVICE_ROLES)})
+
+
+def _set_password(session: Session, password_hash: str) -> None:
+    users.set_password(
+        session, SERVICE_USERNAME, password_hash, must_change_password=False, by=command_line(), now=utc_now()
+    )
 
 
 def _write(path: Path, content: dict[str, str]) -> Path:

@@ -67,6 +67,12 @@ _LOWEST_ROLE = {
     ("POST", "/api/v1/storage/cleanup"): "engineer",
     ("POST", "/api/v1/storage/retention/passes"): "admin",  # and the platform's own account
     ("POST", "/api/v1/storage/retention/passes/{pass_id}/chunks"): "admin",  # and the platform's own account
+    ("GET", "/api/v1/users"): "admin",
+    ("POST", "/api/v1/users"): "admin",
+    ("PUT", "/api/v1/users/me"): "viewer",
+    ("PUT", "/api/v1/users/me/password"): "viewer",
+    ("PUT", "/api/v1/users/{user_id}"): "admin",
+    ("DELETE", "/api/v1/users/{user_id}"): "admin",
     ("GET", "/api/v1/audit"): "admin",
     ("GET", "/api/v1/audit/verify"): "admin",
     ("GET", "/metrics"): _EVERYBODY,  # from this machine, see tests/serving/test_metrics.py

@@ -3,6 +3,7 @@
 import pytest
 from sqlmodel import Session
 
+from serving.audit.actor import PLATFORM
 from serving.auth.service import AuthService
 from serving.auth.sessions import MAX_AGE_S, SessionChecker
 from serving.auth.tokens import Claims, TokenIssuer
@@ -24,7 +25,7 @@ class _Clock:
 @pytest.fixture
 def claims(settings: Settings, database: Database) -> Claims:
     tokens = TokenIssuer(settings)
-    return tokens.verify_access(AuthService(database, tokens, 60).login("engineer", PASSWORD).access_token)
+    return tokens.verify_access(AuthService(database, tokens, 60).login("engineer", PASSWORD, PLATFORM).access_token)
 
 
 def _disable(database: Database) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import Session, col, delete
+from sqlmodel import Session, col, delete, select
 
+from serving.audit.actor import PLATFORM
 from serving.auth.service import AuthService
 from serving.auth.tokens import TokenIssuer
 from serving.command.first_admin import ensure_admin, reset_password
@@ -27,7 +28,7 @@ def empty(database: Database) -> Database:
 
 def _can_log_in(settings: Settings, database: Database, password: str) -> bool:
     try:
-        AuthService(database, TokenIssuer(settings), 60).login("admin", password)
+        AuthService(database, TokenIssuer(settings), 60).login("admin", password, PLATFORM)
     except NotAuthenticated:
         return False
     return True
@@ -43,6 +44,8 @@ def test_random_password_is_kept_private_when_none_is_given(settings: Settings, 
     assert made.password_file.read_text(encoding="utf-8").strip() == made.generated_password
     assert _can_log_in(settings, empty, made.generated_password)
     assert not _can_log_in(settings, empty, "admin")
+    with empty.read() as session:
+        assert session.exec(select(User.must_change_password)).one() is True
     assert ensure_admin(settings) is None
 
 
@@ -53,6 +56,8 @@ def test_given_password_is_taken_and_not_written_when_set(settings: Settings, em
     assert made.generated_password is None
     assert _can_log_in(settings, empty, "a password of my own")
     assert not (settings.data_dir / "admin-password.txt").exists()
+    with empty.read() as session:
+        assert session.exec(select(User.must_change_password)).one() is False
 
 
 def test_given_password_is_refused_when_it_is_short(settings: Settings, empty: Database) -> None:
@@ -71,10 +76,10 @@ def test_password_is_the_written_one_when_the_first_start_crashed(settings: Sett
 
 def test_sessions_end_when_the_password_is_reset(settings: Settings, database: Database) -> None:
     service = AuthService(database, TokenIssuer(settings), 60)
-    before = service.login("admin", PASSWORD)
+    before = service.login("admin", PASSWORD, PLATFORM)
     fresh = reset_password(settings, "admin")
     with pytest.raises(NotAuthenticated):
-        service.refresh(before.refresh_token)
+        service.refresh(before.refresh_token, PLATFORM)
     assert not _can_log_in(settings, database, PASSWORD)
     assert _can_log_in(settings, database, fresh)
 

@@ -8,12 +8,15 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from serving.app import create_app
+from serving.audit.actor import PLATFORM
 from serving.client import ClientError, ServiceAccount, UssopClient
+from serving.clock import utc_now
 from serving.command.service_account import ensure_service_account
 from serving.database import Database
 from serving.errors import ConfigurationError
 from serving.settings import Settings
 from serving.users import repository, service
+from serving.users.passwords import checked_hash
 from tests.pictures import png_bytes, square_picture
 from tests.serving.conftest import PASSWORD
 from tests.serving.server import serve
@@ -34,8 +37,12 @@ def test_account_follows_when_the_key_changes_or_somebody_changed_its_password(
     settings: Settings, database: Database
 ) -> None:
     ensure_service_account(settings)
-    taken_over = service.checked_hash("somebody else's password")
-    database.write(lambda session: service.set_password(session, "service", taken_over)).result(timeout=20)
+    taken_over = checked_hash("somebody else's password")
+    database.write(
+        lambda session: service.set_password(
+            session, "service", taken_over, must_change_password=False, by=PLATFORM, now=utc_now()
+        )
+    ).result(timeout=20)
     other = settings.model_copy(update={"secret_key": SecretStr("another key of at least 32 bytes!")})
     for changed in (settings, other):
         account = json.loads(ensure_service_account(changed).read_text(encoding="utf-8"))
