@@ -1,6 +1,7 @@
 """Every table, one file per aggregate. Importing this package fills `SQLModel.metadata` for Alembic."""
 
 from serving.tables.alerts import Alert
+from serving.tables.api_keys import ApiKey
 from serving.tables.audit import AuditEntry
 from serving.tables.audit_sample import AuditDraw, AuditDrawItem
 from serving.tables.batch import BatchJob
@@ -15,6 +16,7 @@ from serving.tables.users import RefreshToken, User
 __all__ = [
     "Alert",
     "Annotation",
+    "ApiKey",
     "AuditDraw",
     "AuditDrawItem",
     "AuditEntry",
