@@ -1,6 +1,7 @@
 """The progress bar of a flow run in Prefect's UI, which never slows the run or fails it."""
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -11,6 +12,14 @@ from prefect.exceptions import PrefectException
 from prefect.logging import get_logger
 
 _INTERVAL_S = 1.0
+Watcher = Callable[[str, int, int], None]
+"""Is told what is being done, how many steps are done, and of how many; in the flow's thread, so it must be quick."""
+_watchers: list[Watcher] = []
+
+
+def watch(watcher: Watcher) -> None:
+    """Lets somebody beside Prefect follow every progress of this process: the command line shows a bar."""
+    _watchers.append(watcher)
 
 
 class Progress:
@@ -31,11 +40,13 @@ class Progress:
         created = create_progress_artifact(progress=0.0, key=self._key, description=self._description)
         self._artifact_id = created if isinstance(created, UUID) else None
         self._thread.start()
+        self._tell_watchers()
         return self
 
     def reached(self, done: int) -> None:
         """Notes how many steps are done. Costs nothing; the newest value is written once a second."""
         self._done = done
+        self._tell_watchers()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -43,6 +54,10 @@ class Progress:
         """Writes the last value, unless the server is away."""
         self._ended.set()
         self._thread.join(timeout=5.0)
+
+    def _tell_watchers(self) -> None:
+        for watcher in _watchers:
+            watcher(self._description, self._done, self._total)
 
     def _write_until_ended(self) -> None:
         written = 0

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from flows.deployments import PREFECT_YAML, load_flow, read_declarations
+from flows.declarations import PREFECT_YAML, read_declarations
+from flows.deployments import load_flow
 
 pytestmark = pytest.mark.training
 
 
 def test_each_entrypoint_is_a_flow_named_like_its_file() -> None:
     for declared in read_declarations():
-        module = declared.entrypoint.split(".")[1]
-        assert load_flow(declared.entrypoint).name == module.replace("_", "-")
+        assert load_flow(declared.entrypoint).name == declared.flow_name
         assert declared.description
 
 
@@ -35,7 +35,7 @@ def test_refused_when_an_entry_has_no_entrypoint(tmp_path: Path) -> None:
 
 def test_refused_when_the_entrypoint_is_no_flow() -> None:
     with pytest.raises(TypeError, match="no flow"):
-        load_flow("flows.deployments.read_declarations")
+        load_flow("flows.declarations.read_declarations")
 
 
 def test_every_flow_file_is_declared() -> None:
