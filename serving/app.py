@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -16,12 +17,16 @@ from serving.auth.service import AuthService
 from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
 from serving.batch.endpoints import router as batch
+from serving.clock import utc_now
 from serving.curation.endpoints import router as curation
 from serving.database import Database, open_database
 from serving.datasets.endpoints import router as datasets
 from serving.datasets.importer import ImportRunner
 from serving.docs import add_docs
 from serving.error_responses import add_error_handlers
+from serving.events.endpoints import router as events
+from serving.events.figures import plant_figures
+from serving.events.stream import EventStream
 from serving.health.endpoints import router as health
 from serving.images.endpoints import router as images
 from serving.inspections.endpoints import router as inspections
@@ -31,6 +36,7 @@ from serving.limits.headers import SecurityHeaders
 from serving.limits.hosts import HostCheck
 from serving.limits.peers import Peers
 from serving.limits.rate import RateLimit
+from serving.limits.websocket_token import QueryToken
 from serving.live import LiveInspector
 from serving.metrics.endpoints import router as metrics_page
 from serving.metrics.registry import Metrics
@@ -74,6 +80,7 @@ ROUTERS = (
     storage,
     alerts,
     audit,
+    events,
     users,
     metrics_page,
 )
@@ -98,7 +105,13 @@ def create_app(settings: Settings) -> FastAPI:
             try:
                 app.state.platform = platform = _compose(settings, database, live, tokens, metrics, peers)
                 try:
-                    async with _following(platform), _importing(platform), _watching_space(platform):
+                    # The events begin last and end first: nothing is told by halves.
+                    async with (
+                        _following(platform),
+                        _importing(platform),
+                        _watching_space(platform),
+                        _publishing(platform),
+                    ):
                         yield
                 finally:
                     await platform.jobs.close()
@@ -132,6 +145,7 @@ def _compose(
         metrics.show_model(live.model.name, live.model.version, live.model.backend)
     networks = LoadedNetworks(settings, live)
     regions = Segmenter(settings, networks, live.media)
+    sessions = SessionChecker(database)
     metrics.watch_queue("segmentations", lambda: regions.waiting)
     return Platform(
         settings=settings,
@@ -148,7 +162,7 @@ def _compose(
         jobs=PrefectJobs(f"http://127.0.0.1:{settings.prefect_port}"),
         metrics=metrics,
         tokens=tokens,
-        sessions=SessionChecker(database),
+        sessions=sessions,
         auth=AuthService(database, tokens, settings.access_token_minutes * 60),
         login_slots=CapacityLimiter(_LOGINS_AT_ONCE),
         networks=networks,
@@ -156,6 +170,9 @@ def _compose(
         registry_slots=CapacityLimiter(_REGISTRY_CALLS_AT_ONCE),
         peers=peers,
         usage=UsageMeter(settings, database),
+        events=EventStream(
+            settings, database, live.links, sessions, partial(plant_figures, database, utc_now), metrics
+        ),
     )
 
 
@@ -196,6 +213,16 @@ async def _watching_space(platform: Platform) -> AsyncIterator[None]:
         await watch.stop()
 
 
+@asynccontextmanager
+async def _publishing(platform: Platform) -> AsyncIterator[None]:
+    """Tell followers what happens within the block."""
+    platform.events.start()
+    try:
+        yield
+    finally:
+        await platform.events.stop()
+
+
 def _add_guards(app: FastAPI, settings: Settings, tokens: TokenIssuer, metrics: Metrics, peers: Peers) -> None:
     """Add the middleware. The last one added is the first to see a request."""
     app.add_middleware(BodyLimit, settings=settings, tokens=tokens)
@@ -211,3 +238,4 @@ def _add_guards(app: FastAPI, settings: Settings, tokens: TokenIssuer, metrics: 
     app.add_middleware(HostCheck, allowed=(*settings.allowed_hosts, settings.api_host))
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(QueryToken)  # before anybody can write a URL down

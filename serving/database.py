@@ -106,6 +106,10 @@ class Database:
         """
         return self._writer.submit(work)
 
+    def tell_commits(self, listener: Callable[[], None] | None) -> None:
+        """Let `listener` be called after each commit of this process, from the writer's thread; None ends that."""
+        self._writer.on_commit = listener
+
     @property
     def writes_waiting(self) -> int:
         """Number of write jobs not yet begun."""

@@ -47,3 +47,5 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level)
     for noisy in ("httpx", "httpcore", "alembic.runtime.plugins"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # At DEBUG the server writes down each WebSocket's handshake and messages, tokens among them.
+    logging.getLogger("uvicorn.error").setLevel(max(logging.INFO, root.level))

@@ -14,6 +14,7 @@ from serving.auth.tokens import TokenIssuer
 from serving.clock import Clock, utc_now
 from serving.database import Database
 from serving.datasets.importer import ImportRunner
+from serving.events.stream import EventStream
 from serving.jobs.prefect import PrefectJobs
 from serving.limits.peers import Peers
 from serving.live import LiveInspector
@@ -47,6 +48,7 @@ class Platform:
         registry_slots: How many requests wait for the registry at once; the others wait without holding a thread.
         peers: Says which address a request came from.
         usage: Counts what lies on the disk.
+        events: Tells what happened to those who follow.
         clock: The present in UTC.
         clock_watch: Notices when the clock is set forward.
         started_s: When it was opened, on the monotonic clock.
@@ -68,6 +70,7 @@ class Platform:
     registry_slots: CapacityLimiter
     peers: Peers
     usage: UsageMeter
+    events: EventStream
     clock: Clock = utc_now
     clock_watch: ClockWatch = field(default_factory=ClockWatch)
     started_s: float = field(default_factory=time.monotonic)

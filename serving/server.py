@@ -6,8 +6,12 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from serving.platform import Platform
+from serving.websocket_protocol import BoundedWebSocketProtocol
+
 _SHUTDOWN_S = 10  # requests under way may finish; nobody waits longer
 _MAX_CONNECTIONS = 512
+_MOST_MESSAGE_BYTES = 16 * 1024  # of a WebSocket's client, which sends tokens and nothing else
 
 
 def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
@@ -22,6 +26,9 @@ def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,
         limit_concurrency=_MAX_CONNECTIONS,
+        ws=BoundedWebSocketProtocol,
+        ws_max_size=_MOST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # processor time and memory for each client, and the line has neither to spare
     )
 
 
@@ -36,3 +43,10 @@ class ApiServer(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer who waits for events, then wait for the requests under way."""
+        platform = getattr(getattr(self.config.app, "state", None), "platform", None)
+        if isinstance(platform, Platform):
+            platform.events.close()
+        await super().shutdown(sockets)

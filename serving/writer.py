@@ -36,6 +36,7 @@ class Writer:
         self._queue: queue.Queue[_Job[Any] | None] = queue.Queue(maxsize=queue_size)
         self._gate = threading.Lock()
         self._closed = False
+        self.on_commit: Callable[[], None] | None = None  # called after each COMMIT, in the writer's thread
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._thread.start()
 
@@ -111,6 +112,7 @@ class Writer:
                 job.future.set_result(value)
             else:
                 job.future.set_exception(as_storage_error(job_error))
+        self._tell()
 
     def _commit_single(self, job: _Job[Any]) -> None:
         # Nobody else's changes are at stake, so the transaction itself does what a savepoint would.
@@ -124,6 +126,17 @@ class Writer:
             job.future.set_exception(failure)
         else:
             job.future.set_result(value)
+            self._tell()
+
+    def _tell(self) -> None:
+        """After the futures: whoever asked for the write is served first."""
+        tell = self.on_commit
+        if tell is None:
+            return
+        try:
+            tell()
+        except Exception:  # noqa: BLE001 - the loop's supervisor: a listener that fails may not end the thread
+            _log.exception("commit_listener_failed")
 
 
 @contextmanager

@@ -5,12 +5,13 @@ from starlette.types import Scope
 
 from serving.auth.tokens import Claims, TokenIssuer
 from serving.errors import NotAuthenticated
+from serving.limits.websocket_token import websocket_token_of
 
 _KEY = "ussop.claims"
 
 
 def claims_of(scope: Scope, tokens: TokenIssuer) -> Claims | None:
-    """What the Bearer token of the request says, None without a valid one. Asked twice, verified once."""
+    """What the token of the request (or handshake) says, None without a valid one. Asked twice, verified once."""
     if _KEY not in scope:
         scope[_KEY] = _verify(scope, tokens)
     claims: Claims | None = scope[_KEY]
@@ -18,10 +19,14 @@ def claims_of(scope: Scope, tokens: TokenIssuer) -> Claims | None:
 
 
 def _verify(scope: Scope, tokens: TokenIssuer) -> Claims | None:
-    scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    if scope["type"] == "websocket":
+        token = websocket_token_of(scope)
+    else:
+        scheme, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
+        token = credentials.strip() if scheme.lower() == "bearer" else None
+    if token is None:
         return None
     try:
-        return tokens.verify_access(token.strip())
+        return tokens.verify_access(token)
     except NotAuthenticated:
         return None

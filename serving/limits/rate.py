@@ -35,8 +35,8 @@ class RateLimit:
         self._window = MovingWindow()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
+        """Serve one request, or one handshake of a WebSocket."""
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         limit = self._limit_for(scope)

@@ -75,6 +75,7 @@ _LOWEST_ROLE = {
     ("DELETE", "/api/v1/users/{user_id}"): "admin",
     ("GET", "/api/v1/audit"): "admin",
     ("GET", "/api/v1/audit/verify"): "admin",
+    ("GET", "/api/v1/events"): "viewer",
     ("GET", "/metrics"): _EVERYBODY,  # from this machine, see tests/serving/test_metrics.py
 }
 
