@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import JSON, Column, Field, SQLModel
+from sqlmodel import JSON, BigInteger, Column, Field, Integer, SQLModel
 
 
 class OutboxEvent(SQLModel, table=True):
@@ -12,7 +12,8 @@ class OutboxEvent(SQLModel, table=True):
     __tablename__ = "events"
     __table_args__ = {"sqlite_autoincrement": True}  # a seq is never handed out twice, also after deletes
 
-    seq: int | None = Field(default=None, primary_key=True)
+    # Only as INTEGER does SQLite count by itself, and there it has 64 bits too.
+    seq: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
     type: str = Field(index=True, max_length=32)
     created_at: datetime
     data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
