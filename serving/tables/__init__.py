@@ -10,6 +10,7 @@ from serving.tables.events import OutboxEvent
 from serving.tables.inspections import Inspection, InspectionDetection
 from serving.tables.review import Annotation, ReviewItem
 from serving.tables.stations import Station
+from serving.tables.statistics import DefectTally, InspectionTally, TalliedQuarter
 from serving.tables.storage import PictureRemoval, RetentionPass
 from serving.tables.users import RefreshToken, User
 
@@ -24,13 +25,16 @@ __all__ = [
     "Dataset",
     "DatasetImport",
     "DatasetPicture",
+    "DefectTally",
     "Inspection",
     "InspectionDetection",
+    "InspectionTally",
     "OutboxEvent",
     "PictureRemoval",
     "RefreshToken",
     "RetentionPass",
     "ReviewItem",
     "Station",
+    "TalliedQuarter",
     "User",
 ]
