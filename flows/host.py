@@ -11,19 +11,24 @@ import os
 import signal
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import httpx
 import psutil
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
     FlowRunFilter,
+    FlowRunFilterParentTaskRunId,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import PrefectException
+from prefect.logging import get_logger
 from prefect.runner import Runner
 from prefect.states import Cancelling, Crashed
 
@@ -31,6 +36,7 @@ _LIVE: Final = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _CANCEL_DEADLINE_S: Final = 40.0
 _SERVER_DEADLINE_S: Final = 120.0
 _MAX_RUNS: Final = 4
+_LOOK_FOR_ORPHANS_S: Final = 10.0
 _RUN_ID_VARIABLE: Final = "PREFECT__FLOW_RUN_ID"
 
 
@@ -63,7 +69,9 @@ async def serve_declared() -> None:
         await _put_right(client, deployments)
         serving = asyncio.create_task(host.start())
         stopping = asyncio.create_task(stop.wait())
+        looking = asyncio.create_task(_look_for_orphans(client))
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        looking.cancel()
         if serving.done():
             stopping.cancel()
             await serving
@@ -108,6 +116,31 @@ async def _put_right(client: PrefectClient, deployments: list[UUID]) -> None:
             _kill_tree(process)
         crashed: Any = Crashed(message="interrupted: the host of the flows was restarted")
         await client.set_flow_run_state(run.id, crashed, force=True)
+
+
+async def _look_for_orphans(client: PrefectClient) -> None:
+    """Ends subflows whose parent has ended: a killed process reports neither, and Prefect's runner knows the parent."""
+    while True:
+        await asyncio.sleep(_LOOK_FOR_ORPHANS_S)
+        try:
+            await _end_orphans(client)
+        except (httpx.HTTPError, PrefectException) as error:
+            get_logger(__name__).warning("no look for orphans: %s", error)
+
+
+async def _end_orphans(client: PrefectClient) -> None:
+    is_subflow = FlowRunFilterParentTaskRunId(is_null_=False)
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=_LIVE))
+    for run in await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=state, parent_task_run_id=is_subflow)):
+        if run.parent_task_run_id is None:
+            continue
+        task_run = await client.read_task_run(run.parent_task_run_id)
+        parent = await client.read_flow_run(task_run.flow_run_id) if task_run.flow_run_id else None
+        # A parent that ends in good order ends a moment after its subflows, or before their last word arrives.
+        long_ago = datetime.now(UTC) - timedelta(seconds=_LOOK_FOR_ORPHANS_S)
+        if parent is not None and parent.end_time is not None and parent.end_time < long_ago:
+            crashed: Any = Crashed(message="interrupted: the run that it belongs to has ended")
+            await client.set_flow_run_state(run.id, crashed, force=True)
 
 
 async def _cancel_live_runs(client: PrefectClient, deployments: list[UUID]) -> None:

@@ -1,4 +1,4 @@
-"""`python -m flows.run FLOW --parameter value …`: any flow of `prefect.yaml`, run in this process.
+"""`ussop flow FLOW --parameter value …`, or `python -m flows.run …`: any flow of `prefect.yaml`, in this process.
 
 Nothing here knows a single flow: names come from `prefect.yaml`, options from the flow's signature and docstring.
 """
@@ -150,7 +150,7 @@ def main() -> None:
     early.add_argument("--server", default=os.environ.get("PREFECT_API_URL", ""))
     early.add_argument("--traceback", action="store_true")
     known, rest = early.parse_known_args()
-    FlowCommands(known.server, traceback=known.traceback).main(rest, prog_name="flows.run")
+    FlowCommands(known.server, traceback=known.traceback).main(rest, prog_name="ussop flow")
 
 
 if __name__ == "__main__":

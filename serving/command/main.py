@@ -22,7 +22,7 @@ from serving.command.preparation import (
 from serving.command.programs import missing_job_packages, programs, require_distinct_ports
 from serving.command.service_account import ensure_service_account
 from serving.command.supervision import write_configuration
-from serving.errors import ServingError
+from serving.errors import ConfigurationError, ServingError
 from serving.secrets_file import with_secret_key
 from serving.settings import Settings, load_settings
 from serving.users.service import FIRST_ADMIN
@@ -83,6 +83,18 @@ def api() -> None:
 def doctor() -> None:
     """Become the process that examines; it imports the runtimes, which `ussop up` need not wait for."""
     _become("serving.command.doctor")
+
+
+@app.command(
+    help="Run a long job here and now: `ussop flow --help` lists them.",
+    add_help_option=False,  # so that `--help` reaches the flow
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def flow(ctx: typer.Context) -> None:
+    """Become the process that runs a flow; this room knows of it no more than its name."""
+    if missing := missing_job_packages():
+        raise ConfigurationError(f"flows need {' and '.join(missing)}: pip install 'ussop[train]'")
+    _become("flows.run", *ctx.args)
 
 
 @admin.command(help="Give a user a new random password and end their sessions.")

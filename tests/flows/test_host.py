@@ -11,6 +11,7 @@ from models.bundle import Bundle
 from registry.publish import publish_bundle
 from registry.rest import MlflowRest
 from registry.version import DEPLOYED, MODEL_NAME
+from tests.flows.in_flow import start_in_flow
 from tests.prefect_platform import PrefectPlatform, process_of, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
@@ -58,3 +59,32 @@ def test_run_ends_when_it_is_cancelled(platform: PrefectPlatform, long_run: str)
     httpx.post(f"{platform.api}/flow_runs/{long_run}/set_state", json=cancelling, trust_env=False).raise_for_status()
     platform.wait_for(long_run, "CANCELLED")
     wait_until(lambda: process_of(long_run) is None, "the process is gone")
+
+
+def test_subflow_is_crashed_when_its_process_was_killed(platform: PrefectPlatform, long_run: str) -> None:
+    """The parent's end is what a runner reports of a killed process; of a subflow nobody speaks."""
+    imports, call = "from flows.benchmark import benchmark", "benchmark(iterations=3_000_001)"
+    with start_in_flow(platform, imports, call) as process:
+        child = wait_until(lambda: _run_with(platform, 3_000_001), "the subflow is at work")
+        process.kill()
+    parent = wait_until(lambda: _parent_of(platform, child), "the parent is found")
+    assert platform.state_of(child)[0] == "RUNNING"
+    crashed = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
+    httpx.post(f"{platform.api}/flow_runs/{parent}/set_state", json=crashed, trust_env=False).raise_for_status()
+    assert "it belongs to has ended" in platform.wait_for(child, "CRASHED")[1]
+    assert platform.state_of(long_run)[0] == "RUNNING"  # which has no parent
+    cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+    httpx.post(f"{platform.api}/flow_runs/{long_run}/set_state", json=cancelling, trust_env=False).raise_for_status()
+    platform.wait_for(long_run, "CANCELLED")
+
+
+def _run_with(platform: PrefectPlatform, iterations: int) -> str | None:
+    running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+    found = httpx.post(f"{platform.api}/flow_runs/filter", json=running, trust_env=False).json()
+    return next((str(run["id"]) for run in found if run["parameters"].get("iterations") == iterations), None)
+
+
+def _parent_of(platform: PrefectPlatform, child: str) -> str:
+    run = httpx.get(f"{platform.api}/flow_runs/{child}", trust_env=False).json()
+    task_run = httpx.get(f"{platform.api}/task_runs/{run['parent_task_run_id']}", trust_env=False).json()
+    return str(task_run["flow_run_id"])

@@ -68,6 +68,21 @@ def test_one_line_and_an_exit_code_say_why_when_a_flow_fails(platform: PrefectPl
     assert "Traceback" in _run(platform, "benchmark", "--version", "999", "--traceback").stderr
 
 
+def test_same_is_reached_by_the_platforms_own_command(platform: PrefectPlatform, version: str) -> None:
+    command = [sys.executable, "-m", "serving.command.main", "flow", "benchmark", "--version", version]
+    done = subprocess.run(
+        [*command, "--iterations", "2"],
+        cwd=ROOT,
+        env=platform.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == version
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
