@@ -81,7 +81,8 @@ async def cancel_job(platform: PlatformDep, _user: Operator, actor: CurrentActor
 @router.put("/{job_id}/report", status_code=204)
 async def report(platform: PlatformDep, _user: Platforms, job_id: JobId, told: BatchReport) -> None:
     """Takes what the flow of a job says of its progress; of the platform's own account only."""
-    written = platform.database.write(lambda session: service.note_report(session, job_id, told))
+    now = platform.clock()
+    written = platform.database.write(lambda session: service.note_report(session, job_id, told, now))
     await asyncio.wrap_future(written)
 
 

@@ -27,6 +27,11 @@ def list_page(session: Session, *, limit: int, offset: int) -> tuple[Sequence[Ba
     return session.exec(query.limit(limit).offset(offset)).all(), total
 
 
+def list_running(session: Session) -> Sequence[BatchJob]:
+    """The jobs that run, as far as is known."""
+    return session.exec(select(BatchJob).where(BatchJob.status == "running")).all()
+
+
 def decision_counts(session: Session, job_id: str) -> DecisionCounts:
     """How many inspections of a job are stored, per decision."""
     prefix, key = key_prefix(job_id), col(Inspection.idempotency_key)

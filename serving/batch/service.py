@@ -14,6 +14,7 @@ from serving.audit.record import record
 from serving.batch import repository
 from serving.batch.schemas import BatchJobIn, BatchJobOut, BatchReport, DecisionCounts, JobStatus
 from serving.errors import Conflict, JobsUnavailable, NotFound
+from serving.events.outbox import publish
 from serving.jobs.prefect import FlowRun, PrefectJobs
 from serving.platform import Platform
 from serving.tables import BatchJob
@@ -28,6 +29,10 @@ _STATUS_OF: Final[dict[str, JobStatus]] = {
     "CANCELLED": "cancelled",
 }
 _MOST_TEXT: Final = 2000
+_TOLD: Final = {
+    *("id", "name", "station_id", "status", "flow_state", "total", "failed", "error", "attempts", "flow_run_id"),
+    *("created_at", "started_at", "finished_at"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ def create(session: Session, wanted: BatchJobIn, input_dir: str, *, user: Actor,
     job = BatchJob.model_validate(values)
     repository.add(session, job)
     _audit(session, "batch.created", job, user, now)
+    _publish(session, job, now)
     return job
 
 
@@ -146,7 +152,7 @@ async def refresh(platform: Platform, jobs: Sequence[BatchJob]) -> bool:
     return True
 
 
-def note_report(session: Session, job_id: str, report: BatchReport) -> None:
+def note_report(session: Session, job_id: str, report: BatchReport, now: datetime) -> None:
     """Notes what the flow says of its progress. Runs in the writer.
 
     Raises:
@@ -156,6 +162,7 @@ def note_report(session: Session, job_id: str, report: BatchReport) -> None:
     job.total, job.failed = report.total, report.failed
     job.errors = [error.model_dump() for error in report.errors]
     session.add(job)
+    _publish(session, job, now)
 
 
 async def load(platform: Platform, job_id: str) -> BatchJob:
@@ -217,6 +224,7 @@ def _note_start(session: Session, job_id: str, attempt: int, run: FlowRun, user:
     job.started_at = job.started_at or now
     session.add(job)
     _audit(session, "batch.started", job, user, now)
+    _publish(session, job, now)
     return job
 
 
@@ -226,6 +234,7 @@ def _note_cancel(session: Session, job_id: str, user: Actor, now: datetime) -> N
         job.status, job.finished_at = "cancelled", now
         session.add(job)
     _audit(session, "batch.cancelled", job, user, now)
+    _publish(session, job, now)
 
 
 def _note_state(session: Session, job_id: str, seen: Observation, now: datetime) -> None:
@@ -237,6 +246,7 @@ def _note_state(session: Session, job_id: str, seen: Observation, now: datetime)
         job.finished_at = seen.finished_at or now
         job.decisions = repository.decision_counts(session, job_id).model_dump(by_alias=True)
     session.add(job)
+    _publish(session, job, now)
 
 
 def _require(session: Session, job_id: str) -> BatchJob:
@@ -249,6 +259,10 @@ def _require(session: Session, job_id: str) -> BatchJob:
 def _require_startable(job: BatchJob) -> None:
     if job.status not in _STARTABLE:
         raise Conflict(f"the job is {job.status}")
+
+
+def _publish(session: Session, job: BatchJob, now: datetime) -> None:
+    publish(session, "job", {"kind": "batch", **job.model_dump(mode="json", include=_TOLD)}, now)
 
 
 def _audit(session: Session, action: str, job: BatchJob, user: Actor, now: datetime) -> None:

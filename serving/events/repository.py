@@ -55,6 +55,12 @@ def oldest_times(session: Session, limit: int) -> Sequence[tuple[int, datetime]]
     return [(int(seq), created_at) for seq, created_at in session.exec(query) if seq is not None]
 
 
+def newest_of(session: Session, kind: str, limit: int) -> Sequence[OutboxEvent]:
+    """The newest events of a type, newest first."""
+    query = select(OutboxEvent).where(OutboxEvent.type == kind).order_by(col(OutboxEvent.seq).desc())
+    return session.exec(query.limit(limit)).all()
+
+
 def remove_upto(session: Session, seq: int) -> None:
     """Deletes the events up to a number."""
     session.exec(delete(OutboxEvent).where(col(OutboxEvent.seq) <= seq))

@@ -6,6 +6,7 @@ registry's aliases after it, so that a restart without MLflow begins with what w
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WriteTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,8 +24,10 @@ from registry.sync import fetch_bundle
 from registry.version import DEPLOYED, MODEL_NAME, PREVIOUS, TAG_BUNDLE_DIGEST, ModelVersion
 from serving.audit.actor import Actor
 from serving.audit.record import record
+from serving.clock import utc_now
 from serving.database import Database
-from serving.errors import Conflict, ModelRefused, NotFound, RegistryUnavailable, StorageUnavailable
+from serving.errors import Conflict, ModelRefused, NotFound, RegistryUnavailable, ServingError, StorageUnavailable
+from serving.events.outbox import publish
 from serving.live import LiveInspector
 from serving.live.holder import LoadedModel
 from serving.metrics.registry import Metrics
@@ -212,6 +215,7 @@ class ModelSwitch:
             self._previous = self._previous if is_same else old
             self._metrics.show_model(model.name, model.version, model.backend)
             _log.info("model_switched", action=act.action, model_version=model.version, backend=model.backend)
+            self._publish(act, old, model)
         return old
 
     def announce(self) -> bool:
@@ -291,6 +295,20 @@ class ModelSwitch:
             self._database.write(write).result(timeout=_AUDIT_TIMEOUT_S)
         except WriteTimeoutError as error:
             raise StorageUnavailable from error
+
+    def _publish(self, act: Act, old: LoadedModel | None, new: LoadedModel) -> None:
+        """Tell followers, once the swap is done; the swap stands whether they hear of it or not."""
+        told: dict[str, str | None] = {"action": act.action, "by": act.by.name, "backend": new.backend}
+        told |= {"name": new.name, "version": new.version, "previous": old.version if old else None}
+
+        def check(written: "Future[None]") -> None:
+            if not written.cancelled() and (error := written.exception()) is not None:
+                _log.warning("model_switch_not_told", error=str(error))
+
+        try:
+            self._database.write(lambda session: publish(session, "model", told, utc_now())).add_done_callback(check)
+        except ServingError as error:
+            _log.warning("model_switch_not_told", error=str(error))
 
     def _write_pointers(self, old: LoadedModel | None, target: Target, *, announced: bool) -> None:
         try:

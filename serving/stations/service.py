@@ -9,6 +9,7 @@ from sqlmodel import Session
 from serving.audit.actor import Actor
 from serving.audit.record import record
 from serving.errors import InvalidRequest
+from serving.events.outbox import publish
 from serving.stations import repository
 from serving.stations.schemas import StationOut, StationUpdate
 from serving.tables import Station
@@ -65,6 +66,7 @@ def configure(session: Session, station_id: str, update: StationUpdate, *, by: A
     after = StationOut.model_validate(station)
     shown = after.model_dump(mode="json")
     record(session, by, "station.configured", f"station/{station_id}", before=before, after=shown, now=now)
+    publish(session, "station", {**shown, "station_id": station_id}, now)
     return after
 
 

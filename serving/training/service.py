@@ -2,11 +2,11 @@
 
 import asyncio
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from anyio import to_thread
+from sqlmodel import Session
 
 from registry.errors import RegistryError
 from registry.rest import MlflowRest
@@ -16,6 +16,7 @@ from serving.audit.record import record
 from serving.datasets import exporting
 from serving.datasets import service as datasets
 from serving.errors import Conflict, InvalidRequest
+from serving.events.outbox import publish
 from serving.jobs.prefect import FlowRun
 from serving.platform import Platform
 from serving.review import repository as review
@@ -61,7 +62,7 @@ async def start(platform: Platform, wanted: TrainingIn, by: Actor) -> TrainingOu
     run = await platform.jobs.create_run(FLOW, parameters, idempotency_key=key, name=name)
     if run.parameters.get("model_name") != name:
         raise Conflict("a training was started a moment ago")
-    await _note(platform, "training.started", by, now, run.id, {"dataset": frozen.digest, "name": name})
+    await _note(platform, "training.started", by, now, run, {"dataset": frozen.digest, "name": name})
     return await _shown(platform, run)
 
 
@@ -86,8 +87,9 @@ async def stop(platform: Platform, by: Actor) -> TrainingOut:
     if run is None or run.has_ended:
         raise Conflict("no training runs")
     await platform.jobs.cancel_run(run.id)
-    await _note(platform, "training.stopped", by, platform.clock(), run.id)
-    return await _shown(platform, await platform.jobs.read_run(run.id) or run)
+    run = await platform.jobs.read_run(run.id) or run
+    await _note(platform, "training.stopped", by, platform.clock(), run)
+    return await _shown(platform, run)
 
 
 def _require_enough(platform: Platform) -> None:
@@ -107,16 +109,31 @@ def _write_folder(platform: Platform, dataset_id: str, digest: str) -> Path:
     return write_dataset_folder(export, platform.settings.data_dir / "datasets" / digest)
 
 
-async def _note(platform: Platform, action: str, by: Actor, now: datetime, job_id: str, data: object = None) -> None:
-    told = partial(record, actor=by, action=action, subject=f"training/{job_id}", after=data, now=now)
-    await asyncio.wrap_future(platform.database.write(told))
+async def _note(platform: Platform, action: str, by: Actor, now: datetime, run: FlowRun, data: object = None) -> None:
+    def write(session: Session) -> None:
+        record(session, by, action, f"training/{run.id}", after=data, now=now)
+        publish_state(session, run, now)
+
+    await asyncio.wrap_future(platform.database.write(write))
+
+
+def publish_state(session: Session, run: FlowRun, now: datetime) -> None:
+    """Tells followers how far a training is. The session is that of a `Database.write` job."""
+    status = state_of(run)
+    told = {"kind": "training", "id": run.id, "name": run.parameters.get("model_name"), "status": status}
+    publish(session, "job", {**told, "error": run.message or None if status == "failed" else None}, now)
+
+
+def state_of(run: FlowRun) -> TrainingState:
+    """The state of a training, from that of its run."""
+    return _STATES.get(run.state_type, "queued")
 
 
 async def _shown(platform: Platform, run: FlowRun) -> TrainingOut:
     percent = await platform.jobs.read_progress(run.id) or 0.0
     tracked = await to_thread.run_sync(_tracked, platform, run.id, limiter=platform.registry_slots)
     epochs = int(run.parameters.get("epochs") or 0)
-    state = _STATES.get(run.state_type, "queued")
+    state = state_of(run)
     mlflow = f"http://localhost:{platform.settings.mlflow_port}/#/experiments"
     return TrainingOut(
         state=state,
