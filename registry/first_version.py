@@ -19,6 +19,7 @@ from registry.errors import RegistryError, RegistryUnavailableError
 from registry.local_store import LocalStore
 from registry.publish import publish_bundle
 from registry.rest import MlflowRest
+from registry.runs import experiment_named
 from registry.version import (
     DEPLOYED,
     MODEL_NAME,
@@ -53,9 +54,7 @@ def register_first_version(url: str, store: LocalStore) -> str | None:
 
 def _publish(url: str, bundle: Bundle) -> str:
     client = MlflowClient(url, url)
-    experiment = client.get_experiment_by_name(MODEL_NAME)
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment(MODEL_NAME)
-    run = client.create_run(experiment_id, run_name="as shipped")
+    run = client.create_run(experiment_named(client, MODEL_NAME), run_name="as shipped")
     metrics = _headline(bundle)
     for key, value in metrics.items():
         client.log_metric(run.info.run_id, key, value)

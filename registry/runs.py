@@ -21,6 +21,8 @@ from registry.version import MODEL_NAME
 
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_\-./ ]")
 _DIGEST_LENGTH: Final = 36  # MLflow's limit; the whole one stands in the tags
+# Without it MLflow's pages offer prompts and judges instead of metrics, curves and versions.
+_KIND: Final = {"mlflow.experimentKind": "custom_model_development"}
 _log = logging.getLogger(__name__)
 
 
@@ -74,6 +76,18 @@ class TrackedRun:
         return publish_bundle(self._client, bundle, run_id=self.run_id, tags=tags, name=name).version
 
 
+def experiment_named(client: MlflowClient, name: str) -> str:
+    """The id of the experiment of that name, made now if there is none.
+
+    Raises:
+        MlflowException: The server refuses or does not answer.
+    """
+    known = client.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    return str(client.create_experiment(name, tags=_KIND))
+
+
 @contextmanager
 def tracked_run(
     url: str, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], experiment: str = MODEL_NAME
@@ -84,8 +98,7 @@ def tracked_run(
         MlflowException: The server refuses or does not answer.
     """
     client = MlflowClient(url, url)
-    known = client.get_experiment_by_name(experiment)
-    experiment_id = known.experiment_id if known else client.create_experiment(experiment)
+    experiment_id = experiment_named(client, experiment)
     run_id = str(client.create_run(experiment_id, run_name=name, tags=dict(tags)).info.run_id)
     status = RunStatus.KILLED
     try:
