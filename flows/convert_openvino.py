@@ -101,11 +101,7 @@ def convert_openvino(
             bundle = convert_bundle(Path(scratch) / "whole", found.bundle, request, on_step)
             version = _publish(settings, found, bundle, frozen)
             progress.reached(_STEPS)
-    shipped = bundle.manifest.openvino_int8 is not None
-    said = "with 8 bits" if shipped else f"stays at 16 bits: {bundle.manifest.metrics['int8_attempts'][-1]['refused']}"
-    create_table_artifact(_rows(bundle), key="convert-openvino", description=f"Version {version}: {said}")
-    log.info("version %s (%s) %s", version, bundle.manifest.version, said)
-    return {"version": version, "model_name": bundle.manifest.version, "int8_shipped": shipped, "said": said}
+    return _told(version, bundle)
 
 
 def _find(settings: FlowSettings, source: str, scratch: Path) -> _Source:
@@ -149,6 +145,15 @@ def _run_for(settings: FlowSettings, found: _Source, bundle: Bundle, tags: dict[
     params = {"converted_from": found.bundle.manifest.version, "bundle_digest": found.bundle.digest}
     with tracked_run(settings.mlflow_url, name=bundle.manifest.version, params=params, tags=tags) as run:
         yield run
+
+
+def _told(version: str, bundle: Bundle) -> dict[str, Any]:
+    """The result, after it was also put into the table artifact and the log."""
+    shipped = bundle.manifest.openvino_int8 is not None
+    said = "with 8 bits" if shipped else f"stays at 16 bits: {bundle.manifest.metrics['int8_attempts'][-1]['refused']}"
+    create_table_artifact(_rows(bundle), key="convert-openvino", description=f"Version {version}: {said}")
+    get_run_logger().info("version %s (%s) %s", version, bundle.manifest.version, said)
+    return {"version": version, "model_name": bundle.manifest.version, "int8_shipped": shipped, "said": said}
 
 
 def _metrics(bundle: Bundle) -> dict[str, float]:
