@@ -11,6 +11,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from registry.local_store import LocalStore
 from serving.alerts.endpoints import router as alerts
+from serving.api_keys.book import KeyBook
+from serving.api_keys.documented import document_keys
+from serving.api_keys.endpoints import router as api_keys
 from serving.audit.endpoints import router as audit
 from serving.auth.endpoints import router as auth
 from serving.auth.service import AuthService
@@ -82,6 +85,7 @@ ROUTERS = (
     audit,
     events,
     users,
+    api_keys,
     metrics_page,
 )
 
@@ -96,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
         ConfigurationError: No signing key, or a setting that cannot be used.
     """
     tokens, metrics, peers = TokenIssuer(settings), Metrics(), Peers(settings.trusted_proxies)
+    keys = KeyBook()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -103,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             live = await LiveInspector.open(settings, database)
             try:
-                app.state.platform = platform = _compose(settings, database, live, tokens, metrics, peers)
+                app.state.platform = platform = _compose(settings, database, live, tokens, keys, metrics, peers)
                 try:
                     # The events begin last and end first: nothing is told by halves.
                     async with (
@@ -133,13 +138,21 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     add_docs(app)
-    _add_guards(app, settings, tokens, metrics, peers)
+    document_keys(app)
+    _add_guards(app, settings, tokens, keys, metrics, peers)
     return app
 
 
 def _compose(
-    settings: Settings, database: Database, live: LiveInspector, tokens: TokenIssuer, metrics: Metrics, peers: Peers
+    settings: Settings,
+    database: Database,
+    live: LiveInspector,
+    tokens: TokenIssuer,
+    keys: KeyBook,
+    metrics: Metrics,
+    peers: Peers,
 ) -> Platform:
+    keys.open(database)
     metrics.watch_queue("writes", lambda: database.writes_waiting)
     if live.model is not None:
         metrics.show_model(live.model.name, live.model.version, live.model.backend)
@@ -163,6 +176,7 @@ def _compose(
         metrics=metrics,
         tokens=tokens,
         sessions=sessions,
+        api_keys=keys,
         auth=AuthService(database, tokens, settings.access_token_minutes * 60),
         login_slots=CapacityLimiter(_LOGINS_AT_ONCE),
         networks=networks,
@@ -223,10 +237,12 @@ async def _publishing(platform: Platform) -> AsyncIterator[None]:
         await platform.events.stop()
 
 
-def _add_guards(app: FastAPI, settings: Settings, tokens: TokenIssuer, metrics: Metrics, peers: Peers) -> None:
+def _add_guards(
+    app: FastAPI, settings: Settings, tokens: TokenIssuer, keys: KeyBook, metrics: Metrics, peers: Peers
+) -> None:
     """Add the middleware. The last one added is the first to see a request."""
     app.add_middleware(BodyLimit, settings=settings, tokens=tokens)
-    app.add_middleware(RateLimit, settings=settings, tokens=tokens, peers=peers)
+    app.add_middleware(RateLimit, settings=settings, tokens=tokens, keys=keys, peers=peers)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

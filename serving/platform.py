@@ -8,6 +8,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from serving.api_keys.book import KeyBook
 from serving.auth.service import AuthService
 from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
@@ -43,6 +44,7 @@ class Platform:
         metrics: What `/metrics` shows.
         tokens: Makes and verifies tokens.
         sessions: Says whether the user behind a token is still welcome.
+        api_keys: Finds the API key of a secret.
         auth: Login, refresh, logout.
         login_slots: How many passwords are checked at once.
         registry_slots: How many requests wait for the registry at once; the others wait without holding a thread.
@@ -65,6 +67,7 @@ class Platform:
     metrics: Metrics
     tokens: TokenIssuer
     sessions: SessionChecker
+    api_keys: KeyBook
     auth: AuthService
     login_slots: CapacityLimiter
     registry_slots: CapacityLimiter

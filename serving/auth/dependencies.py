@@ -10,14 +10,25 @@ from starlette.concurrency import run_in_threadpool
 from serving.auth.principal import Principal
 from serving.auth.tokens import Claims
 from serving.errors import Forbidden, NotAuthenticated
-from serving.limits.callers import claims_of
+from serving.limits.callers import claims_of, key_of, key_was_sent
 from serving.platform import PlatformDep
 from serving.users.service_account import SERVICE_USER_ID
 
 # Without auto_error: our own handler answers, with the one body shape and WWW-Authenticate.
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of /api/v1/auth/login")
-
-
+# What a key for single stations reaches; each of these looks at the station. A new route is closed to such keys until
+# it does so too.
+_OF_STATIONS = frozenset(
+    {
+        ("GET", "/api/v1/auth/me"),
+        ("POST", "/api/v1/inspect"),
+        ("POST", "/api/v1/inspect/camera"),
+        ("GET", "/api/v1/inspect/{inspection_id}"),
+        ("GET", "/api/v1/inspections"),
+        ("GET", "/api/v1/stations"),
+        ("GET", "/api/v1/stations/{station_id}"),
+    }
+)
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
@@ -27,8 +38,10 @@ async def access_claims(request: Request, platform: PlatformDep, credentials: Cr
     Raises:
         NotAuthenticated: No token, or one that is forged or expired.
     """
+    if key_was_sent(request.scope):
+        raise Forbidden("an API key has no session")
     if credentials is None:
-        raise NotAuthenticated("a Bearer token is needed")
+        raise NotAuthenticated("a Bearer token or API key is needed")
     # The limits in front of the routes have verified it already; asked again, a bad one says what is wrong with it.
     return claims_of(request.scope, platform.tokens) or platform.tokens.verify_access(credentials.credentials)
 
@@ -39,11 +52,14 @@ AccessClaims = Annotated[Claims, Depends(access_claims)]
 # From here on each calls the one before by itself: as a chain of dependencies, FastAPI spends more time on putting
 # them together than they need.
 async def current_user(request: Request, platform: PlatformDep, credentials: Credentials) -> Principal:
-    """The user whose access token came with the request.
+    """The user whose access token came with the request, or the machine whose API key did.
 
     Raises:
-        NotAuthenticated: No valid token, or one of a session that was logged out or of a disabled user.
+        NotAuthenticated: No valid token or key, or one of a session that was logged out or of a disabled user.
+        Forbidden: A key for single stations on a route that is of none.
     """
+    if key_was_sent(request.scope):
+        return _of_key(request)
     claims = await access_claims(request, platform, credentials)
     principal = platform.sessions.cached(claims)
     if principal is None:
@@ -79,6 +95,16 @@ def require_person(*roles: str) -> Callable[..., Awaitable[Principal]]:
         return user
 
     return check
+
+
+def _of_key(request: Request) -> Principal:
+    key = key_of(request.scope)
+    if key is None:
+        raise NotAuthenticated("the API key is not valid, has expired or was revoked")
+    route = (request.method, getattr(request.scope.get("route"), "path", ""))
+    if key.principal.stations is not None and route not in _OF_STATIONS:
+        raise Forbidden("this API key is for single stations and reaches only what is of a station")
+    return key.principal
 
 
 def require_or_platform(*roles: str) -> Callable[..., Awaitable[Principal]]:

@@ -3,9 +3,10 @@
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from serving.api_keys.book import KnownKey
 from serving.audit.dependencies import CurrentActor, UnknownActor
 from serving.auth.dependencies import AccessClaims, CurrentUser
 from serving.auth.schemas import (
@@ -17,6 +18,7 @@ from serving.auth.schemas import (
     UserProfile,
 )
 from serving.errors import NotAuthenticated
+from serving.limits.callers import key_of
 from serving.platform import PlatformDep
 from serving.users import repository as users
 
@@ -57,10 +59,30 @@ async def logout(
 
 
 @router.get("/me")
-def me(platform: PlatformDep, user: CurrentUser) -> UserProfile:
-    """The profile of the current user."""
+def me(request: Request, platform: PlatformDep, user: CurrentUser) -> UserProfile:
+    """The profile of the current user, or of the API key."""
+    key = key_of(request.scope)
+    if key is not None:
+        return _profile_of(key)
     with platform.database.read() as session:
         row = users.find(session, user.id)
     if row is None:
         raise NotAuthenticated("the session has ended")
     return UserProfile.model_validate(row, from_attributes=True)
+
+
+def _profile_of(key: KnownKey) -> UserProfile:
+    """A key has no password: it is as old as the key."""
+    who = key.principal
+    return UserProfile(
+        id=who.id,
+        username=who.username,
+        roles=sorted(who.roles),
+        email=None,
+        is_active=True,
+        must_change_password=False,
+        created_at=key.created_at,
+        password_changed_at=key.created_at,
+        kind="api_key",
+        stations=None if who.stations is None else sorted(who.stations),
+    )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from serving.errors import Forbidden
+
 ROLES = ("viewer", "operator", "engineer", "admin")  # each may do what the ones before it may
 
 
@@ -26,9 +28,18 @@ class Principal:
     kind: Literal["user", "api_key"] = "user"
     stations: frozenset[str] | None = None
 
-    def may_use(self, station_id: str | None) -> bool:
-        """Whether the station is one that this caller may use; None is any station, that is, all of them."""
+    def may_use(self, station_id: str) -> bool:
+        """Whether the station is one that this caller may use."""
         return self.stations is None or station_id in self.stations
+
+    def require_station(self, station_id: str) -> None:
+        """Refuses stations that this caller may not use.
+
+        Raises:
+            Forbidden: It is one of those.
+        """
+        if not self.may_use(station_id):
+            raise Forbidden("this API key is not for this station")
 
     def reaches(self, *roles: str) -> bool:
         """Whether the user has one of these roles or a higher one."""

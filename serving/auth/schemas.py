@@ -60,3 +60,5 @@ class UserProfile(UserSummary):
     must_change_password: bool
     created_at: datetime
     password_changed_at: datetime
+    kind: Literal["user", "api_key"] = "user"
+    stations: Annotated[list[str] | None, Field(description="The only stations of an API key, null for all.")] = None

@@ -62,6 +62,7 @@ async def inspect(
             requested_by=user.id,
             idempotency_key=idempotency_key,
         )
+        user.require_station(order.station_id)
         with platform.live.admission.hold(size_bytes):
             return _answer(await service.inspect_upload(platform, order, await part.file.read()))
 
@@ -75,16 +76,17 @@ async def inspect_camera(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Takes a picture with the configured camera and inspects it."""
+    user.require_station(station_id)
     order = InspectionOrder(station_id, part_id or None, "camera", user.id, idempotency_key)
     return _answer(await service.inspect_camera(platform, order))
 
 
 @router.get("/inspect/{inspection_id}")
-def get_inspection(platform: PlatformDep, _user: CurrentUser, inspection_id: InspectionId) -> InspectionOut:
+def get_inspection(platform: PlatformDep, user: CurrentUser, inspection_id: InspectionId) -> InspectionOut:
     """A stored inspection."""
     with platform.database.read() as session:
         row = repository.find(session, inspection_id)
-        if row is None:
+        if row is None or not user.may_use(row.station_id):
             raise NotFound("there is no such inspection")
         detections = repository.detections_of(session, [row.id]).get(row.id, [])
         return row_to_schema(row, detections, platform.live.links.link_to(row.image_path, platform.clock()))
@@ -93,14 +95,16 @@ def get_inspection(platform: PlatformDep, _user: CurrentUser, inspection_id: Ins
 @router.get("/inspections")
 def list_inspections(
     platform: PlatformDep,
-    _user: CurrentUser,
+    user: CurrentUser,
     station_id: Annotated[str | None, Query(pattern=STATION_ID_PATTERN)] = None,
     decision: Annotated[Decision | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> InspectionList:
     """Stored inspections, newest first."""
-    chosen, now = InspectionFilter(station_id, decision), platform.clock()
+    if station_id is not None:
+        user.require_station(station_id)
+    chosen, now = InspectionFilter(station_id, decision, user.stations), platform.clock()
     with platform.database.read() as session:
         rows = repository.list_page(session, chosen, limit=limit, offset=offset)
         detections = repository.detections_of(session, [row.id for row in rows])

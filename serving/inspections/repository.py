@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
+from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, SQLModel, col, delete, func, select
 
 from serving.tables import AuditEntry, Inspection, InspectionDetection
@@ -18,10 +19,17 @@ DELETED: Final = "inspection.deleted"
 
 @dataclass(frozen=True, slots=True)
 class InspectionFilter:
-    """Which inspections to list; None means all."""
+    """Which inspections to list; None means all.
+
+    Attributes:
+        station_id: Those of one station.
+        decision: Those of one verdict.
+        stations: Those of these stations alone, whatever else is asked for.
+    """
 
     station_id: str | None = None
     decision: str | None = None
+    stations: frozenset[str] | None = None
 
 
 def record(
@@ -116,10 +124,12 @@ def paths_deleted_since(session: Session, since: datetime) -> Sequence[str]:
     return [str(json.loads(before)["image_path"]) for before in session.exec(query) if before]
 
 
-def _conditions(chosen: InspectionFilter) -> list[bool]:
-    conditions: list[bool] = []
+def _conditions(chosen: InspectionFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
     if chosen.station_id is not None:
-        conditions.append(Inspection.station_id == chosen.station_id)
+        conditions.append(col(Inspection.station_id) == chosen.station_id)
     if chosen.decision is not None:
-        conditions.append(Inspection.decision == chosen.decision)
+        conditions.append(col(Inspection.decision) == chosen.decision)
+    if chosen.stations is not None:
+        conditions.append(col(Inspection.station_id).in_(chosen.stations))
     return conditions

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.auth.tokens import TokenIssuer
 from serving.error_responses import response_for
 from serving.errors import BadRequest, NotAuthenticated, PayloadTooLarge, RequestTimeout, ServingError
-from serving.limits.callers import claims_of
+from serving.limits.callers import claims_of, key_of
 from serving.settings import Settings
 
 FRAMING_BYTES = 64 * 1024  # what multipart adds around the picture and its few fields
@@ -63,8 +63,8 @@ class BodyLimit:
         headers = Headers(scope=scope)
         if scope["path"] in _OPEN_PATHS:
             limit = ANONYMOUS_BYTES
-        elif claims_of(scope, self._tokens) is None:
-            raise NotAuthenticated("a valid Bearer token is needed")
+        elif claims_of(scope, self._tokens) is None and key_of(scope) is None:
+            raise NotAuthenticated("a valid Bearer token or API key is needed")
         elif headers.get("content-type", "").strip().lower().startswith("multipart/form-data"):
             limit = self._import_bytes if scope["path"] == IMPORT_PATH else self._upload_bytes
         else:

@@ -1,4 +1,4 @@
-"""How often somebody may ask: a moving window per user, or per address for those without a token.
+"""How often somebody may ask: a moving window per user or API key, or per address for those without.
 
 slowapi's own middleware and default limits never reach routers included by `include_router` (laurentS/slowapi#281)
 and fail open there, so its strategy is asked here, before routing, for every path.
@@ -11,10 +11,11 @@ from limits import RateLimitItem, parse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.api_keys.book import KeyBook, KnownKey
 from serving.auth.tokens import TokenIssuer
-from serving.error_responses import error_response
-from serving.errors import ConfigurationError
-from serving.limits.callers import claims_of
+from serving.error_responses import error_response, response_for
+from serving.errors import ConfigurationError, StorageUnavailable
+from serving.limits.callers import claims_of, find_key
 from serving.limits.peers import Peers
 from serving.limits.window import MovingWindow
 from serving.settings import Settings
@@ -26,8 +27,9 @@ _LOGIN_PATH = "/api/v1/auth/login"
 class RateLimit:
     """Answers 429 with `Retry-After` above the limit; every answer says what is left."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, tokens: TokenIssuer, peers: Peers) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, tokens: TokenIssuer, keys: KeyBook, peers: Peers) -> None:
         self._app = app
+        self._keys = keys
         self._tokens = tokens
         self._peers = peers
         self._default = _parse("RATE_LIMIT_DEFAULT", settings.rate_limit_default)
@@ -39,7 +41,11 @@ class RateLimit:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        limit = self._limit_for(scope)
+        try:
+            limit = self._limit_for(scope, await find_key(scope, self._keys))
+        except StorageUnavailable as error:
+            await response_for(error)(scope, receive, send)
+            return
         if limit is None:
             await self._app(scope, receive, send)
             return
@@ -64,10 +70,12 @@ class RateLimit:
 
         await self._app(scope, receive, send_with_headers)
 
-    def _limit_for(self, scope: Scope) -> tuple[RateLimitItem, str] | None:
+    def _limit_for(self, scope: Scope, key: KnownKey | None) -> tuple[RateLimitItem, str] | None:
         """The limit and whose it is, None for the platform's own account."""
         if scope["path"] == _LOGIN_PATH:
             return self._login, f"login:{self._peers.bucket(scope)}"
+        if key is not None:
+            return key.limit or self._default, f"key:{key.principal.id}"
         claims = claims_of(scope, self._tokens)
         if claims is not None and claims.user_id == SERVICE_USER_ID:
             return None

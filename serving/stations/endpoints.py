@@ -20,18 +20,19 @@ Engineer = Annotated[Principal, Depends(require("engineer"))]
 
 
 @router.get("")
-def list_stations(platform: PlatformDep, _user: CurrentUser) -> StationList:
+def list_stations(platform: PlatformDep, user: CurrentUser) -> StationList:
     """Every station, by id."""
     with platform.database.read() as session:
-        return StationList(stations=[StationOut.model_validate(row) for row in repository.list_all(session)])
+        rows = [row for row in repository.list_all(session) if user.may_use(row.id)]
+        return StationList(stations=[StationOut.model_validate(row) for row in rows])
 
 
 @router.get("/{station_id}")
-def get_station(platform: PlatformDep, _user: CurrentUser, station_id: StationId) -> StationOut:
+def get_station(platform: PlatformDep, user: CurrentUser, station_id: StationId) -> StationOut:
     """One station with the rules that hold there."""
     with platform.database.read() as session:
         station = repository.find(session, station_id)
-        if station is None:
+        if station is None or not user.may_use(station_id):
             raise NotFound("there is no such station")
         return StationOut.model_validate(station)
 
