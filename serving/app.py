@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from registry.local_store import LocalStore
 from serving.alerts.endpoints import router as alerts
+from serving.alerts.watch import judging_stations
 from serving.api_keys.book import KeyBook
 from serving.api_keys.documented import document_keys
 from serving.api_keys.endpoints import router as api_keys
@@ -115,6 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
                         _following(platform),
                         _importing(platform),
                         _watching_space(platform),
+                        judging_stations(platform),
                         _publishing(platform),
                     ):
                         yield

@@ -17,6 +17,11 @@ def find_open(session: Session, dedupe_key: str) -> Alert | None:
     return session.exec(query).first()
 
 
+def open_keys(session: Session) -> set[str]:
+    """The causes of all alerts that are not resolved yet."""
+    return set(session.exec(select(Alert.dedupe_key).where(col(Alert.resolved_at).is_(None))))
+
+
 def add(session: Session, alert: Alert) -> None:
     """Store a new alert."""
     session.add(alert)

@@ -1,0 +1,1 @@
+"""Alerts that are raised by rules, and where they go."""
