@@ -48,7 +48,7 @@ def _bundle_around(root: Path, *nodes: onnx.NodeProto, shape: list[int]) -> Bund
         "small",
         [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, INPUT_PX, INPUT_PX])],
         [helper.make_tensor_value_info("output0", TensorProto.FLOAT, shape)],
-        [numpy_helper.from_array(np.float32(np.nan), "nan")],
+        [numpy_helper.from_array(np.asarray(np.nan, np.float32), "nan")],
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(network, bundle.root / "model.onnx")
