@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -29,7 +28,6 @@ from serving.datasets.importer import ImportRunner
 from serving.docs import add_docs
 from serving.error_responses import add_error_handlers
 from serving.events.endpoints import router as events
-from serving.events.figures import plant_figures
 from serving.events.stream import EventStream
 from serving.health.endpoints import router as health
 from serving.images.endpoints import router as images
@@ -56,6 +54,9 @@ from serving.segmenter.endpoints import router as segmenter
 from serving.segmenter.service import Segmenter
 from serving.settings import Settings
 from serving.stations.endpoints import router as stations
+from serving.statistics.endpoints import router as statistics
+from serving.statistics.keeper import TallyKeeper
+from serving.statistics.service import Statistics
 from serving.storage.endpoints import router as storage
 from serving.storage.space_watch import SpaceWatch
 from serving.storage.usage import UsageMeter
@@ -82,6 +83,7 @@ ROUTERS = (
     model_versions,
     openvino,
     storage,
+    statistics,
     alerts,
     audit,
     events,
@@ -116,6 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
                         _following(platform),
                         _importing(platform),
                         _watching_space(platform),
+                        _tallying(platform),
                         judging_stations(platform),
                         _publishing(platform),
                     ):
@@ -162,6 +165,7 @@ def _compose(
     regions = Segmenter(settings, networks, live.media)
     sessions = SessionChecker(database)
     metrics.watch_queue("segmentations", lambda: regions.waiting)
+    figures = Statistics(database, settings.timezone, utc_now)
     return Platform(
         settings=settings,
         database=database,
@@ -186,9 +190,8 @@ def _compose(
         registry_slots=CapacityLimiter(_REGISTRY_CALLS_AT_ONCE),
         peers=peers,
         usage=UsageMeter(settings, database),
-        events=EventStream(
-            settings, database, live.links, sessions, partial(plant_figures, database, utc_now), metrics
-        ),
+        statistics=figures,
+        events=EventStream(settings, database, live.links, sessions, figures.figures, metrics),
     )
 
 
@@ -227,6 +230,17 @@ async def _watching_space(platform: Platform) -> AsyncIterator[None]:
         yield
     finally:
         await watch.stop()
+
+
+@asynccontextmanager
+async def _tallying(platform: Platform) -> AsyncIterator[None]:
+    """Count what was inspected, quarter by quarter, within the block."""
+    keeper = TallyKeeper(platform.database, platform.statistics.tallied, platform.metrics, utc_now)
+    keeper.start()
+    try:
+        yield
+    finally:
+        await keeper.stop()
 
 
 @asynccontextmanager

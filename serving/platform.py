@@ -24,6 +24,7 @@ from serving.model_versions.switch import ModelSwitch
 from serving.openvino.service import LoadedNetworks
 from serving.segmenter.service import Segmenter
 from serving.settings import Settings
+from serving.statistics.service import Statistics
 from serving.storage.clock_watch import ClockWatch
 from serving.storage.usage import UsageMeter
 
@@ -50,6 +51,7 @@ class Platform:
         registry_slots: How many requests wait for the registry at once; the others wait without holding a thread.
         peers: Says which address a request came from.
         usage: Counts what lies on the disk.
+        statistics: Counts what was inspected.
         events: Tells what happened to those who follow.
         clock: The present in UTC.
         clock_watch: Notices when the clock is set forward.
@@ -73,6 +75,7 @@ class Platform:
     registry_slots: CapacityLimiter
     peers: Peers
     usage: UsageMeter
+    statistics: Statistics
     events: EventStream
     clock: Clock = utc_now
     clock_watch: ClockWatch = field(default_factory=ClockWatch)

@@ -124,6 +124,7 @@ async def delete_inspection(
         lambda session: service.delete_inspection(session, inspection_id, by=actor, now=now)
     )
     path = await asyncio.wrap_future(deleted)
+    platform.statistics.note_deleted()
     try:
         await asyncio.to_thread(platform.live.media.discard, path)
     except OSError as error:

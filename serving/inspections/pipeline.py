@@ -21,6 +21,7 @@ from serving.media.store import StoredPicture
 from serving.platform import Platform
 from serving.review.entry import enter_uncertain
 from serving.stations.service import ensure_exists
+from serving.statistics.tallied import Tallied
 from serving.writer import joined_session
 
 _log = structlog.get_logger(__name__)
@@ -75,7 +76,8 @@ async def inspect_and_store(
         # Before the rows are written: the wire type also validates what goes into them.
         link = platform.live.links.link_to(picture.path, now)
         answer = values_to_schema(record.inspection, record.detections, link)
-        job = partial(commit, record=record, is_new_station=is_new_station)
+        tallied = platform.statistics.tallied
+        job = partial(commit, record=record, is_new_station=is_new_station, tallied=tallied)
         await asyncio.wrap_future(platform.database.write_rows(job))
     except Exception:
         await asyncio.to_thread(_withdraw_unless_recorded, platform, picture.path, inspection_id)
@@ -109,13 +111,14 @@ async def _judge_and_keep(
     return judged, picture, store_ms
 
 
-def commit(connection: Connection, *, record: InspectionRecord, is_new_station: bool) -> None:
+def commit(connection: Connection, *, record: InspectionRecord, is_new_station: bool, tallied: Tallied) -> None:
     """Stores everything of one inspection. Runs in the writer."""
     values = record.inspection
     if is_new_station:
         with joined_session(connection) as session:
             ensure_exists(session, values["station_id"], values["created_at"])
     repository.record(connection, values, record.detections, record.event)
+    tallied.note_stored(connection, values)
     if values["decision"] == "uncertain":
         with joined_session(connection) as session:
             enter_uncertain(session, *record.to_rows())

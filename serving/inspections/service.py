@@ -22,6 +22,7 @@ from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.schemas import InspectionOut
 from serving.platform import Platform
 from serving.review.service import require_deletable
+from serving.statistics.tallied import recount
 
 # From here on hashing is worth a thread.
 _LARGE_BYTES = 256 * 1024
@@ -88,6 +89,7 @@ def delete_inspection(session: Session, inspection_id: str, *, by: Actor, now: d
     require_deletable(session, inspection_id)
     path = row.image_path
     before = row.model_dump(mode="json", include=_TOLD_OF_DELETED)
+    recount(session.connection(), row.part_id, row.station_id, row.created_at)
     repository.remove(session, inspection_id)
     record(session, by, repository.DELETED, f"inspection/{inspection_id}", before=before, now=now)
     return path

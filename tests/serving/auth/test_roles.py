@@ -63,6 +63,9 @@ _LOWEST_ROLE = {
     ("GET", "/api/v1/openvino/status"): "viewer",
     ("POST", "/api/v1/openvino/load"): "engineer",
     ("POST", "/api/v1/openvino/benchmark"): "engineer",
+    ("GET", "/api/v1/statistics"): "viewer",
+    ("GET", "/api/v1/statistics/parts"): "viewer",
+    ("GET", "/api/v1/trends"): "viewer",
     ("GET", "/api/v1/storage/usage"): "viewer",
     ("POST", "/api/v1/storage/cleanup"): "engineer",
     ("POST", "/api/v1/storage/retention/passes"): "admin",  # and the platform's own account

@@ -1,0 +1,87 @@
+"""Counts as the wire wants them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from serving.statistics.counts import Count, Defects
+from serving.statistics.schemas import DefectClassOut, StationYield, StatisticsOut, VersionYield
+from serving.statistics.scope import Scope
+from serving.statistics.window import Window
+
+
+def to_statistics(window: Window, scope: Scope, since: datetime, counted_at: datetime) -> StatisticsOut:
+    """The figures of a window."""
+    total = window.total
+    by_version = _grouped((version, count) for (_, version), count in window.inspections.items())
+    by_station = _grouped((station, count) for (station, _), count in window.inspections.items())
+    defects = defects_by_frequency(window)
+    return StatisticsOut(
+        total_inspections=total.total,
+        passed=total.passed,
+        failed=total.failed,
+        uncertain=total.uncertain,
+        pass_rate=total.pass_rate,
+        avg_inspection_time_ms=_mean_ms(total),
+        defect_breakdown={row.class_name: row.count for row in defects},
+        hours=scope.hours,
+        station_id=scope.station_id,
+        since=since,
+        counted_at=counted_at,
+        first_pass_yield=total.first_pass_yield,
+        first_inspections=total.first,
+        by_model_version=[
+            VersionYield(model_version=name, **_timed(count)) for name, count in sorted(by_version.items())
+        ],
+        by_station=[StationYield(station_id=name, **_timed(count)) for name, count in sorted(by_station.items())],
+        defects=defects,
+    )
+
+
+def defects_by_frequency(window: Window) -> list[DefectClassOut]:
+    """The classes of defects found in a window, the most frequent first."""
+    by_class: dict[str, Defects] = {}
+    for (_, class_name), some in window.defects.items():
+        by_class.setdefault(class_name, Defects()).add(some)
+    total = sum(some.count for some in by_class.values())
+    rows: list[DefectClassOut] = []
+    so_far = 0
+    for class_name, some in sorted(by_class.items(), key=lambda item: (-item[1].count, item[0])):
+        so_far += some.count
+        rows.append(
+            DefectClassOut(
+                class_name=class_name,
+                count=some.count,
+                share=some.count / total,
+                cumulative_share=so_far / total,
+                area_mm2=round(some.area_mm2, 4) if some.measured else None,
+                measured=some.measured,
+            )
+        )
+    return rows
+
+
+def yield_of(count: Count) -> dict[str, Any]:
+    """The fields of `YieldOut`."""
+    return {
+        "total": count.total,
+        "passed": count.passed,
+        "failed": count.failed,
+        "uncertain": count.uncertain,
+        "pass_rate": count.pass_rate,
+    }
+
+
+def _timed(count: Count) -> Mapping[str, Any]:
+    return yield_of(count) | {"avg_inspection_time_ms": _mean_ms(count), "first_pass_yield": count.first_pass_yield}
+
+
+def _mean_ms(count: Count) -> float:
+    return round(count.mean_time_ms or 0.0, 2)
+
+
+def _grouped(counts: Iterable[tuple[str, Count]]) -> dict[str, Count]:
+    groups: dict[str, Count] = {}
+    for name, count in counts:
+        groups.setdefault(name, Count()).add(count)
+    return groups

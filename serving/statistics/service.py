@@ -1,0 +1,161 @@
+"""Figures, trends and yield per part, counted when somebody asks and something has changed."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from anyio import CapacityLimiter
+
+from serving.clock import Clock
+from serving.database import Database
+from serving.statistics import repository
+from serving.statistics.buckets import Interval, buckets_between
+from serving.statistics.cache import FigureCache
+from serving.statistics.counts import Count, Stations
+from serving.statistics.figures import to_statistics, yield_of
+from serving.statistics.p_chart import p_chart
+from serving.statistics.quarters import QUARTER, quarter_of
+from serving.statistics.schemas import PartList, PartYield, PChartOut, StatisticsOut, TrendsOut
+from serving.statistics.scope import Scope
+from serving.statistics.tallied import Tallied
+from serving.statistics.window import Window, read_quarters, read_totals
+
+_STATISTICS_GOOD_FOR_S: Final = 30.0
+_TRENDS_GOOD_FOR_S: Final = 60.0
+_AT_ONCE: Final = 2
+# The clocks of several machines are that far apart at most; what another one stored just now counts already.
+_AHEAD: Final = timedelta(minutes=1)
+
+
+class Statistics:
+    """Answers questions about what was inspected. Its methods block; `threads` says how many may run at once.
+
+    An answer is kept for 30 s (trends: 60 s), but no longer than until the next event in the database, whichever
+    process stored it: who inspects a part and asks afterwards finds it counted. Deletions are noticed at once in the
+    process that did them, elsewhere when the answer expires.
+    """
+
+    def __init__(self, database: Database, timezone: str, clock: Clock) -> None:
+        """Takes the database, the plant's time zone (IANA name) and the clock."""
+        self.tallied = Tallied(clock)
+        self.threads = CapacityLimiter(_AT_ONCE)
+        self._database = database
+        self._zone = ZoneInfo(timezone)
+        self._clock = clock
+        self._deleted = 0
+        self._statistics: FigureCache[StatisticsOut] = FigureCache(_STATISTICS_GOOD_FOR_S)
+        self._trends: FigureCache[TrendsOut] = FigureCache(_TRENDS_GOOD_FOR_S)
+        self._parts: FigureCache[PartList] = FigureCache(_TRENDS_GOOD_FOR_S)
+
+    def note_deleted(self) -> None:
+        """Says that an inspection is gone."""
+        self._deleted += 1
+
+    def figures(self, station_id: str | None) -> Mapping[str, Any]:
+        """The statistics of the last day as JSON, for whoever sends them on.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+        return self.statistics(Scope(station_id=station_id)).model_dump(mode="json")
+
+    def statistics(self, scope: Scope) -> StatisticsOut:
+        """The figures of the last hours.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+
+        def count() -> StatisticsOut:
+            now = self._clock()
+            since = now - timedelta(hours=scope.hours)
+            return to_statistics(self.between(since, _end(now), scope.stations), scope, since, now)
+
+        return self._statistics.get(scope, self._version(), count)
+
+    def trends(self, scope: Scope, interval: Interval) -> TrendsOut:
+        """The last hours, hour by hour or day by day.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+        return self._trends.get((scope, interval), self._version(), lambda: self._count_trends(scope, interval))
+
+    def parts(self, scope: Scope, *, limit: int, offset: int) -> PartList:
+        """One page of the parts inspected in the last hours, the worst first.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+
+        def count() -> PartList:
+            now = self._clock()
+            since, until = now - timedelta(hours=scope.hours), _end(now)
+            with self._database.read() as session:
+                repository.see_one_state(session)
+                found = repository.count_parts(session, since, until, scope.stations, limit=limit, offset=offset)
+                total = repository.number_of_parts(session, since, until, scope.stations)
+            parts = [
+                PartYield(
+                    part_id=part.part_id,
+                    first_at=part.first_at,
+                    last_at=part.last_at,
+                    **yield_of(Count(part.passed, part.failed, part.uncertain)),
+                )
+                for part in found
+            ]
+            return PartList(
+                parts=parts,
+                total=total,
+                limit=limit,
+                offset=offset,
+                hours=scope.hours,
+                station_id=scope.station_id,
+            )
+
+        return self._parts.get((scope, limit, offset), self._version(), count)
+
+    def between(self, since: datetime, until: datetime, stations: Stations) -> Window:
+        """What was inspected in any window [since, until), at all stations or at some; not from the cache.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+        with self._database.read() as session:
+            return read_totals(session, since, until, stations)
+
+    def _count_trends(self, scope: Scope, interval: Interval) -> TrendsOut:
+        now = self._clock()
+        since = now - timedelta(hours=scope.hours)
+        with self._database.read() as session:
+            quarters = read_quarters(session, since, _end(now), scope.stations)
+        buckets = buckets_between(since, now, interval, self._zone)
+        counts = [Count() for _ in buckets.labels]
+        for quarter, count in quarters.items():
+            counts[buckets.index_of(quarter)].add(count)
+        total, failed = [count.total for count in counts], [count.failed for count in counts]
+        return TrendsOut(
+            labels=buckets.labels,
+            total=total,
+            passed=[count.passed for count in counts],
+            failed=failed,
+            uncertain=[count.uncertain for count in counts],
+            pass_rate=[count.pass_rate if count.total else None for count in counts],
+            first_pass_yield=[count.first_pass_yield for count in counts],
+            avg_inspection_time_ms=[count.mean_time_ms for count in counts],
+            starts_at=buckets.starts_at,
+            interval=interval,
+            timezone=self._zone.key,
+            hours=scope.hours,
+            station_id=scope.station_id,
+            p_chart=PChartOut.model_validate(p_chart(failed, total), from_attributes=True),
+        )
+
+    def _version(self) -> tuple[int | None, int]:
+        with self._database.read() as session:
+            return repository.newest_event(session), self._deleted
+
+
+def _end(now: datetime) -> datetime:
+    return quarter_of(now + _AHEAD) + QUARTER
