@@ -30,10 +30,10 @@ class PrefectServer:
 
         return wait_until(answered, f"{path} is answered").raise_for_status().json()
 
-    def deploy(self) -> None:
-        """Announces the flow, as the host does."""
-        flow_id = self.send("/flows/", {"name": "fine-tune"})["id"]
-        body = {"name": "default", "flow_id": flow_id, "entrypoint": "flows.fine_tune.fine_tune"}
+    def deploy(self, name: str = "fine-tune", entrypoint: str = "flows.fine_tune.fine_tune") -> None:
+        """Announces a flow, as the host does."""
+        flow_id = self.send("/flows/", {"name": name})["id"]
+        body = {"name": "default", "flow_id": flow_id, "entrypoint": entrypoint}
         self.send("/deployments/", body)
 
     def set_state(self, run_id: str, kind: str, message: str = "") -> None:

@@ -30,7 +30,7 @@ def engineer(settings: Settings, prefect: PrefectServer) -> Iterator[httpx.Clien
         yield client
 
 
-def _label(client: httpx.Client, defective: int, good: int) -> None:
+def label(client: httpx.Client, defective: int, good: int) -> None:
     """Brings labelled pictures in."""
     total = defective + good
     document = {
@@ -51,7 +51,7 @@ def _label(client: httpx.Client, defective: int, good: int) -> None:
 
 def test_training_runs_on_all_labelled_pictures_when_started(engineer: httpx.Client, prefect: PrefectServer) -> None:
     assert engineer.get(f"{API}/status").json()["state"] in {"idle", "cancelled"}
-    _label(engineer, defective=15, good=8)
+    label(engineer, defective=15, good=8)
     wanted = {"epochs": 10, "batch_size": 4, "learning_rate": 0.002, "model_name": "v1.1-scratch"}
     answer = engineer.post(f"{API}/start", json=wanted)
     assert answer.status_code == 202, answer.text
@@ -92,7 +92,7 @@ def test_training_runs_on_all_labelled_pictures_when_started(engineer: httpx.Cli
 
 @pytest.mark.parametrize(("defective", "good"), [(3, 2), (22, 2)])
 def test_refused_with_counts_when_too_little_is_labelled(engineer: httpx.Client, defective: int, good: int) -> None:
-    _label(engineer, defective, good)
+    label(engineer, defective, good)
     answer = engineer.post(f"{API}/start", json={})
     assert answer.status_code == 422
     assert f"{defective + good} pictures of 20, {good} good parts and {defective} defective" in answer.json()["detail"]
