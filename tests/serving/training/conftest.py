@@ -44,7 +44,7 @@ class PrefectServer:
     def end_all(self) -> None:
         """Ends what an earlier test left."""
         for run in self.send(
-            "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "RUNNING"]}}}}
+            "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "RUNNING", "CANCELLING"]}}}}
         ):
             self.set_state(run["id"], "CANCELLED")
 
