@@ -13,10 +13,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlmodel import Session
 
-from serving.errors import StorageBusy, StorageUnavailable
+from serving.errors import InvalidRequest, StorageBusy, StorageUnavailable
 
 T = TypeVar("T")
 GROUP_SIZE = 64
@@ -162,7 +162,15 @@ def _run_in_savepoint(connection: Connection, job: _Job[T]) -> tuple[T | None, B
 
 
 def as_storage_error(error: BaseException) -> BaseException:
-    """`StorageUnavailable` for faults of the database itself; any other error unchanged."""
+    """`StorageUnavailable` for faults of the database itself; any other error unchanged.
+
+    A value that the database cannot hold (PostgreSQL: a text with a NUL, a number beyond the column) is the fault of
+    whoever sent it: `InvalidRequest`.
+    """
+    if isinstance(error, DataError):
+        refusal = InvalidRequest("a value is not one that the database can hold")
+        refusal.__cause__ = error
+        return refusal
     if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
         failure = StorageUnavailable()
         failure.__cause__ = error

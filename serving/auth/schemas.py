@@ -11,7 +11,7 @@ Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 class LoginRequest(BaseModel):
     """Name and password."""
 
-    username: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    username: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
     password: Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
