@@ -5,19 +5,25 @@ PYTHON ?= python3
 # Extra arguments for pip, for instance an index with CPU builds of torch.
 PIP_ARGS ?=
 
-.PHONY: run run-serving setup setup-serving setup-dev test check bench format clean
+.PHONY: run run-serving setup setup-serving setup-dev dashboard dashboard-check test check bench format clean
 
-run: $(VENV)/.train  ## Start the platform in the foreground; Ctrl-C ends it
+run: $(VENV)/.train dashboard  ## Start the platform in the foreground; Ctrl-C ends it
 	@exec $(BIN)/ussop up
 
-run-serving: $(VENV)/.serving  ## The same without jobs: no torch, no Prefect, no MLflow, a tenth of the disk
+run-serving: $(VENV)/.serving dashboard  ## The same without jobs: no torch, no Prefect, no MLflow, a tenth of the disk
 	@exec $(BIN)/ussop up
 
-setup: $(VENV)/.train  ## Install what the platform needs to run, with its jobs
-setup-serving: $(VENV)/.serving  ## Install what inspecting needs, no more
-setup-dev: $(VENV)/.dev  ## Install tests and checks as well
+setup: $(VENV)/.train dashboard  ## Install what the platform needs to run, with its jobs
+setup-serving: $(VENV)/.serving dashboard  ## Install what inspecting needs, no more
+setup-dev: $(VENV)/.dev dashboard  ## Install tests and checks as well
 
-test: $(VENV)/.dev  ## The whole test suite
+dashboard:  ## Build the web dashboard, where its sources are newer; without Node.js 20 say so and go on
+	@sh dashboards/operator/build.sh
+
+dashboard-check: $(VENV)/.dev dashboard  ## Types as the API has them now, compiler, unit tests
+	@sh dashboards/operator/check.sh $(abspath $(BIN))/python
+
+test: $(VENV)/.dev dashboard  ## The whole test suite
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev  ## Format, lint, types, import contracts, file sizes

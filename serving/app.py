@@ -22,6 +22,7 @@ from serving.auth.tokens import TokenIssuer
 from serving.batch.endpoints import router as batch
 from serving.clock import utc_now
 from serving.curation.endpoints import router as curation
+from serving.dashboard.mount import add_dashboard
 from serving.database import Database, open_database
 from serving.datasets.endpoints import router as datasets
 from serving.datasets.importer import ImportRunner
@@ -143,6 +144,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     add_docs(app)
+    add_dashboard(app, settings)
     document_keys(app)
     _add_guards(app, settings, tokens, keys, metrics, peers)
     return app

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     data_dir: Annotated[Path, BeforeValidator(_absolute), Field(validate_default=True)] = Path("var")
     """Folder of everything the platform writes: database, pictures, bundles, keys, logs of the supervisor."""
 
+    dashboard_dir: Annotated[Path, BeforeValidator(_absolute), Field(validate_default=True)] = (
+        Path(__file__).resolve().parents[1] / "dashboards" / "operator" / "dist"
+    )
+    """Folder of the built dashboard, which the API serves at `/`; by default that of this installation."""
+
     api_host: str = "127.0.0.1"
     """Address on which the API listens. `0.0.0.0` opens it to the network: put TLS in front of it then."""
 
@@ -133,6 +138,9 @@ class Settings(BaseSettings):
 
     rate_limit_login: str = "10/minute"
     """Logins allowed per address."""
+
+    rate_limit_files: str = "3000/minute"
+    """Pictures (by signed links) and files of the dashboard allowed per address."""
 
     access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """Life of an access token in minutes."""

@@ -22,6 +22,8 @@ from serving.settings import Settings
 from serving.users.service_account import SERVICE_USER_ID
 
 _LOGIN_PATH = "/api/v1/auth/login"
+# What a browser fetches beside the API, without a token: the dashboard's files, pictures by signed links.
+_FILE_PREFIXES = ("/assets/", "/static/images/", "/static-docs/")
 
 
 class RateLimit:
@@ -34,6 +36,7 @@ class RateLimit:
         self._peers = peers
         self._default = _parse("RATE_LIMIT_DEFAULT", settings.rate_limit_default)
         self._login = _parse("RATE_LIMIT_LOGIN", settings.rate_limit_login)
+        self._files = _parse("RATE_LIMIT_FILES", settings.rate_limit_files)
         self._window = MovingWindow()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,6 +82,8 @@ class RateLimit:
         claims = claims_of(scope, self._tokens)
         if claims is not None and claims.user_id == SERVICE_USER_ID:
             return None
+        if claims is None and scope["path"].startswith(_FILE_PREFIXES):
+            return self._files, f"files:{self._peers.bucket(scope)}"
         return self._default, f"user:{claims.user_id}" if claims else f"peer:{self._peers.bucket(scope)}"
 
 

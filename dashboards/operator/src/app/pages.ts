@@ -1,0 +1,29 @@
+/**
+ * Every page: its path, who may open it, and how its code is fetched. A new page is one entry here, one folder under
+ * `pages/`, and its texts in every file of `i18n/`.
+ */
+import type { Role } from "../api/session-data";
+import type { MessageKey } from "../i18n/locale";
+
+export interface Page {
+  /** First part of the path; what follows it belongs to the page. */
+  readonly name: string;
+  readonly tag: string;
+  readonly title: MessageKey;
+  readonly icon: string;
+  readonly role: Role;
+  readonly load: () => Promise<unknown>;
+}
+
+export const PAGES: readonly Page[] = [
+  {
+    name: "live",
+    tag: "ussop-live-page",
+    title: "nav.live",
+    icon: "live",
+    role: "viewer",
+    load: () => import("../pages/live/live-page"),
+  },
+];
+
+export const HOME = "live";

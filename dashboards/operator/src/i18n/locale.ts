@@ -1,0 +1,63 @@
+/** Texts and figures in the language of whoever looks. */
+import { de } from "./de";
+import { en } from "./en";
+import { fill } from "./fill";
+import { zh } from "./zh";
+
+export type MessageKey = keyof typeof en;
+export type Messages = Readonly<Record<MessageKey, string>>;
+export const LANGUAGES = { en: "English", de: "Deutsch", zh: "中文" } as const;
+export type Language = keyof typeof LANGUAGES;
+const CATALOGUES: Readonly<Record<Language, Messages>> = { en, de, zh };
+const KEY = "ussop.language";
+
+function isLanguage(text: string | null | undefined): text is Language {
+  return text !== null && text !== undefined && text in LANGUAGES;
+}
+
+function firstLanguage(): Language {
+  const stored = localStorage.getItem(KEY);
+  if (isLanguage(stored)) return stored;
+  return navigator.languages.map((tag) => tag.slice(0, 2)).find(isLanguage) ?? "en";
+}
+
+class Locale extends EventTarget {
+  language: Language = firstLanguage();
+
+  choose(language: Language): void {
+    this.language = language;
+    localStorage.setItem(KEY, language);
+    this.apply();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  apply(): void {
+    document.documentElement.lang = this.language;
+  }
+
+  text(key: MessageKey, values: Readonly<Record<string, string | number>> = {}): string {
+    return fill(CATALOGUES[this.language][key], values);
+  }
+
+  number(value: number, digits = 0): string {
+    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return new Intl.NumberFormat(this.language, options).format(value);
+  }
+
+  percent(share: number, digits = 0): string {
+    const options = { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits } as const;
+    return new Intl.NumberFormat(this.language, options).format(share);
+  }
+
+  time(at: string | number | Date): string {
+    return new Intl.DateTimeFormat(this.language, { timeStyle: "medium" }).format(new Date(at));
+  }
+
+  dateTime(at: string | number | Date): string {
+    return new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(at));
+  }
+}
+
+export const locale = new Locale();
+export const t = (key: MessageKey, values?: Readonly<Record<string, string | number>>): string =>
+  locale.text(key, values);

@@ -1,0 +1,1 @@
+"""The operator dashboard: built files that the API serves at `/`."""
