@@ -27,6 +27,9 @@ _OF_STATIONS = frozenset(
         ("GET", "/api/v1/inspections"),
         ("GET", "/api/v1/stations"),
         ("GET", "/api/v1/stations/{station_id}"),
+        ("GET", "/api/v1/statistics"),
+        ("GET", "/api/v1/statistics/parts"),
+        ("GET", "/api/v1/trends"),
     }
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]

@@ -110,6 +110,9 @@ def test_everything_else_is_shut_when_the_key_names_stations(
         ("GET", "/api/v1/inspections"),
         ("GET", "/api/v1/stations"),
         ("GET", "/api/v1/stations/{station_id}"),
+        ("GET", "/api/v1/statistics"),
+        ("GET", "/api/v1/statistics/parts"),
+        ("GET", "/api/v1/trends"),
     }  # and the camera, whose default station is not `a`
 
 
