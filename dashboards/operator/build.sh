@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 
-if ! command -v npm >/dev/null 2>&1 || ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)'; then
+if ! command -v npm >/dev/null 2>&1 || ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)'; then
   echo "The dashboard is not built: it needs Node.js 20 or newer. The API works without it."
   exit 0
 fi

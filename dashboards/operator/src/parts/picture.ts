@@ -2,7 +2,6 @@
 import { css, html, nothing, svg } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { classMap } from "lit/directives/class-map.js";
-import { styleMap } from "lit/directives/style-map.js";
 import type { Inspection } from "../api/client";
 import { UssopElement } from "../app/element";
 import { t } from "../i18n/locale";
@@ -128,11 +127,12 @@ export class Picture extends UssopElement {
     if (shown.picture_deleted_at) return this.missing(t("picture.deleted"));
     if (this.failed === shown.id) return this.missing(t("picture.failed"));
     const { zoom, x, y } = this.view;
-    const place = styleMap({ transform: `translate(${x}px, ${y}px) scale(${zoom})` });
+    // As a property: Lit's styleMap writes an attribute at first, which the Content-Security-Policy forbids.
+    const place = `transform: translate(${x}px, ${y}px) scale(${zoom})`;
     return html`
       <div class="frame" @wheel=${this.onWheel} @pointerdown=${this.onDown} @pointermove=${this.onMove}
         @pointerup=${this.onUp} @pointercancel=${this.onUp}>
-        <div class=${classMap({ stage: true, near: zoom > 4 })} style=${place}>
+        <div class=${classMap({ stage: true, near: zoom > 4 })} .style=${place}>
           <img src=${shown.image_url} alt=${t("picture.alt", { part: shown.part_id ?? shown.id })} draggable="false"
             @error=${() => (this.failed = shown.id)} />
           <svg class="overlay" viewBox="0 0 ${shown.width_px} ${shown.height_px}" aria-hidden="true">
