@@ -29,6 +29,8 @@ from serving.datasets.importer import ImportRunner
 from serving.docs import add_docs
 from serving.error_responses import add_error_handlers
 from serving.events.endpoints import router as events
+from serving.events.job_watch import POLL_S, JobWatch
+from serving.events.loop import Loop
 from serving.events.stream import EventStream
 from serving.health.endpoints import router as health
 from serving.images.endpoints import router as images
@@ -193,7 +195,7 @@ def _compose(
         peers=peers,
         usage=UsageMeter(settings, database),
         statistics=figures,
-        events=EventStream(settings, database, live.links, sessions, figures.figures, metrics),
+        events=EventStream(settings, database, live.links, sessions, keys, figures.figures, metrics),
     )
 
 
@@ -248,10 +250,13 @@ async def _tallying(platform: Platform) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _publishing(platform: Platform) -> AsyncIterator[None]:
     """Tell followers what happens within the block."""
+    jobs = Loop("job_watch", JobWatch(platform).look, platform.metrics, delay_s=POLL_S)
     platform.events.start()
+    jobs.start()
     try:
         yield
     finally:
+        await jobs.stop()
         await platform.events.stop()
 
 

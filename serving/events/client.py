@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from serving.auth.tokens import Claims
+from serving.events.guest import Guest
 from serving.events.messages import Choice, Message
 
 MOST_WAITING: Final = 256
@@ -30,7 +30,7 @@ class Ending:
 
 UNAUTHENTICATED: Final = Ending(4401, "the token is not valid or has expired", "token")
 NO_TOKEN: Final = Ending(4401, "no token was sent", "token")
-SESSION_ENDED: Final = Ending(4401, "the session has ended", "token")
+SESSION_ENDED: Final = Ending(4401, "the session has ended or the key was revoked", "token")
 FORBIDDEN: Final = Ending(4403, "the role does not reach", "role")
 TOO_SLOW: Final = Ending(4008, "messages were not read fast enough; connect again with after=", "slow")
 TOO_MANY: Final = Ending(1013, "too many clients are connected; try again later", "limit")
@@ -42,9 +42,9 @@ NOT_READY: Final = Ending(1013, "the events cannot be read now; try again later"
 class Client:
     """What waits for one follower. Used on the event loop only."""
 
-    def __init__(self, claims: Claims, choice: Choice) -> None:
+    def __init__(self, guest: Guest, choice: Choice) -> None:
         """Takes whose connection it is and what it wants."""
-        self.claims = claims
+        self.guest = guest
         self.choice = choice
         self.ended = asyncio.Event()
         self.ending: Ending | None = None

@@ -9,11 +9,11 @@ import structlog
 from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from serving.auth.tokens import Claims
 from serving.errors import BadRequest, Forbidden, NotAuthenticated, ServingError
 from serving.events import client as endings
 from serving.events.client import Client, Ending
 from serving.events.entry import admit
+from serving.events.guest import Guest
 from serving.events.messages import Message, tell
 from serving.events.reader import PAGE_SIZE, Reset
 from serving.events.wishes import read_message, wishes_of
@@ -74,20 +74,22 @@ class _Connection:
 
     async def run(self) -> Ending | None:
         """Why we end the connection; None where the client has ended it."""
+        guest = await self._authenticate()
         try:
-            choice, after = wishes_of(self._socket.query_params)
+            choice, after = wishes_of(self._socket.query_params, guest.stations)
         except BadRequest as error:
             raise _Ended(Ending(1008, str(error), "request")) from error
-        claims = await self._authenticate()
-        if (refusal := self._events.hub.enter(claims.user_id)) is not None:
+        except Forbidden as error:
+            raise _Ended(Ending(4403, str(error), "role")) from error
+        if (refusal := self._events.hub.enter(guest.id)) is not None:
             return refusal
-        client = Client(claims, choice)
+        client = Client(guest, choice)
         try:
             self._events.sessions.add(client)
             return await self._serve(client, after)
         finally:
             self._events.sessions.remove(client)
-            self._events.hub.leave(claims.user_id, client)
+            self._events.hub.leave(guest.id, client)
 
     async def _serve(self, client: Client, after: int | None) -> Ending | None:
         tasks = [
@@ -108,7 +110,7 @@ class _Connection:
                 raise outcome
         return None
 
-    async def _authenticate(self) -> Claims:
+    async def _authenticate(self) -> Guest:
         """Whose connection it is: by the handshake, else by the first message.
 
         Raises:
@@ -189,17 +191,18 @@ class _Connection:
         while True:
             text = await self._receive()
             try:
-                client.claims = await self._next_claims(client.claims, read_message(text).token)
-                kind, data = "auth", {"expires_at": client.claims.expires_at.isoformat().replace("+00:00", "Z")}
+                client.guest = guest = await self._next_guest(client.guest, read_message(text).token)
+                ends_at = guest.expires_at and guest.expires_at.isoformat().replace("+00:00", "Z")
+                kind, data = "auth", {"expires_at": ends_at}
             except (BadRequest, NotAuthenticated, Forbidden) as error:
                 kind, data = "error", {"detail": str(error), "code": error.code}
             client.offer(tell(kind, client.position, self._platform.clock(), data))
 
-    async def _next_claims(self, present: Claims, token: str) -> Claims:
-        claims = await admit(self._platform, token)
-        if claims.user_id != present.user_id:
+    async def _next_guest(self, present: Guest, token: str) -> Guest:
+        guest = await admit(self._platform, token)
+        if (guest.id, guest.stations) != (present.id, present.stations):
             raise Forbidden("the token is another user's: open another connection")
-        return claims
+        return guest
 
     async def _receive(self) -> str | None:
         """The text of the client's next message, None for bytes.

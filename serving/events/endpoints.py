@@ -12,10 +12,9 @@ from serving.error_responses import error_response
 from serving.errors import StorageUnavailable
 from serving.events.connection import follow
 from serving.events.entry import chosen_subprotocol, is_origin_allowed
-from serving.events.messages import Choice
 from serving.events.reader import Page, Reset
 from serving.events.schemas import EventList, ResetOut
-from serving.events.wishes import MOST_SEQ, types_of
+from serving.events.wishes import MOST_SEQ, choice_of, types_of
 from serving.platform import Platform, PlatformDep, get_platform
 from serving.stations.schemas import STATION_ID_PATTERN
 
@@ -49,7 +48,7 @@ async def dashboard(websocket: WebSocket, platform: Annotated[Platform, Depends(
 @router.get("/api/v1/events", response_model=EventList)
 async def list_events(
     platform: PlatformDep,
-    _user: CurrentUser,
+    user: CurrentUser,
     after: Annotated[int | None, Query(ge=0, le=MOST_SEQ, description="Absent: from now on")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     types: TypesQuery = None,
@@ -57,7 +56,7 @@ async def list_events(
     wait_s: Annotated[float, Query(ge=0, le=_MOST_WAIT_S, description="Seconds to wait for the first event")] = 0.0,
 ) -> Response:
     """Events after a number, oldest first; with `wait_s` the answer waits until there is one."""
-    choice = Choice(station_id, types_of(types))
+    choice = choice_of(station_id, types_of(types), user.stations)
     hub = platform.events.hub
     if hub.position is None:
         await hub.wait_beyond(-1, _FIND_PLACE_S)

@@ -8,9 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from serving.auth.tokens import Claims
-from serving.errors import Forbidden
-from serving.events.session_watch import LOWEST_ROLE
+from serving.api_keys.secret import looks_like_one
+from serving.errors import Forbidden, NotAuthenticated
+from serving.events.guest import LOWEST_ROLE, Guest
 from serving.platform import Platform
 
 SUBPROTOCOL: Final = "ussop.v1"
@@ -44,18 +44,25 @@ def chosen_subprotocol(scope: Scope) -> str | None:
     return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", []) else None
 
 
-async def admit(platform: Platform, token: str) -> Claims:
-    """What the token says, if its user may follow the events.
+async def admit(platform: Platform, token: str) -> Guest:
+    """Who sent an access token or API key, if they may follow the events.
 
     Raises:
         NotAuthenticated: It is forged or expired, or its session has ended.
         Forbidden: The role does not reach.
         StorageUnavailable: Nobody can say now.
     """
-    claims = platform.tokens.verify_access(token)
-    principal = platform.sessions.cached(claims)
-    if principal is None:
-        principal = await run_in_threadpool(platform.sessions.check, claims)
+    if looks_like_one(token):
+        key = await platform.api_keys.find(token)
+        if key is None:
+            raise NotAuthenticated("the API key is not valid, has expired or was revoked")
+        principal = key.principal
+        guest = Guest(principal.id, principal.stations, key.expires_at, secret=token)
+    else:
+        claims = platform.tokens.verify_access(token)
+        known = platform.sessions.cached(claims)
+        principal = known if known is not None else await run_in_threadpool(platform.sessions.check, claims)
+        guest = Guest(principal.id, None, claims.expires_at, claims=claims)
     if not principal.reaches(LOWEST_ROLE):
-        raise Forbidden("this needs the role viewer")
-    return claims
+        raise Forbidden(f"this needs the role {LOWEST_ROLE}")
+    return guest

@@ -76,8 +76,8 @@ class Hub:
             del self._places[user_id]
 
     def join(self, client: Client) -> bool:
-        """Whether the client gets messages as they come from now on: if it has all up to now, else it must catch up."""
-        if self.position is None or client.position < self.position:
+        """Whether the client gets messages as they come from now on; else it has to catch up first."""
+        if client.position != self.position:
             return False
         self._clients.add(client)
         return True
@@ -98,7 +98,7 @@ class Hub:
         """Hand one message to some of the clients; who has no room for it is cut off."""
         for client in [client for client in clients if not client.offer(message)]:
             self._clients.discard(client)
-            _log.warning("websocket_too_slow", user_id=client.claims.user_id)
+            _log.warning("websocket_too_slow", user_id=client.guest.id)
 
     async def wait_beyond(self, position: int, timeout_s: float) -> None:
         """Wait until something newer than that number is published, or for so many seconds."""

@@ -16,6 +16,7 @@ from serving.tables import OutboxEvent
 
 INSPECTION: Final = "inspection"
 PING: Final = "ping"
+_ALWAYS: Final = frozenset({PING, "reset", "auth", "error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +38,32 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which messages a follower wants; None means all.
+    """Which messages a follower wants and may have.
 
     Attributes:
-        station_id: Those of one station, and those of the whole plant.
-        types: Those of these types.
+        stations: Those that concern one of these stations; None for all of them.
+        whole_plant: Those that concern no single station, too.
+        types: Those of these types; None for all.
     """
 
-    station_id: str | None = None
+    stations: frozenset[str] | None = None
+    whole_plant: bool = True
     types: frozenset[str] | None = None
 
+    @property
+    def station_id(self) -> str | None:
+        """The station whose figures are wanted, None for those of the plant."""
+        return next(iter(self.stations)) if self.stations is not None and len(self.stations) == 1 else None
+
     def wants(self, kind: str, station_id: str | None) -> bool:
-        """Whether a message of that type about that station (None: the whole plant) is among them; a ping always is."""
-        if kind == PING:
+        """Whether a message of that type about that station (None: the whole plant) is among them."""
+        if kind in _ALWAYS:
             return True
         if self.types is not None and kind not in self.types:
             return False
-        return self.station_id is None or station_id is None or self.station_id == station_id
+        if station_id is None:
+            return self.whole_plant
+        return self.stations is None or station_id in self.stations
 
 
 def station_of(event: OutboxEvent) -> str | None:

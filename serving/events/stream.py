@@ -4,6 +4,7 @@ from typing import Final
 
 from anyio import CapacityLimiter
 
+from serving.api_keys.book import KeyBook
 from serving.auth.sessions import SessionChecker
 from serving.clock import Clock, utc_now
 from serving.database import Database
@@ -43,6 +44,7 @@ class EventStream:
         database: Database,
         links: ImageLinks,
         sessions: SessionChecker,
+        keys: KeyBook,
         figures: Figures,
         metrics: Metrics,
         clock: Clock = utc_now,
@@ -56,7 +58,7 @@ class EventStream:
         )
         self.reader = Reader(database, links, clock)
         self.pulse = Pulse(self.hub, figures, clock)
-        self.sessions = SessionWatch(sessions, clock)
+        self.sessions = SessionWatch(sessions, keys, clock)
         self.reading_slots = CapacityLimiter(_READERS)
         self._relay = Relay(database, self.reader, self.hub, metrics, self.metrics)
         retention = EventRetention(

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 from starlette.datastructures import QueryParams
 
-from serving.errors import BadRequest
+from serving.errors import BadRequest, Forbidden
 from serving.events.messages import Choice
 from serving.events.outbox import EVENT_TYPES, EventType
 from serving.stations.schemas import STATION_ID_PATTERN
@@ -41,20 +41,39 @@ def types_of(text: str | None, extra: tuple[str, ...] = ()) -> frozenset[str] | 
     return named
 
 
-def wishes_of(query: QueryParams) -> tuple[Choice, int | None]:
-    """What a client wants to hear of, and after which number it goes on; None for from now on.
+def choice_of(station_id: str | None, types: frozenset[str] | None, allowed: frozenset[str] | None) -> Choice:
+    """What a follower gets.
+
+    Args:
+        station_id: The station that it asks for, None for all.
+        types: The types that it asks for, None for all.
+        allowed: The stations that its key is for, None where it may hear of everything.
+
+    Raises:
+        Forbidden: The key is not for that station.
+    """
+    if allowed is None:
+        return Choice(None if station_id is None else frozenset({station_id}), types=types)
+    if station_id is not None and station_id not in allowed:
+        raise Forbidden("this API key is not for this station")
+    return Choice(allowed if station_id is None else frozenset({station_id}), whole_plant=False, types=types)
+
+
+def wishes_of(query: QueryParams, allowed: frozenset[str] | None) -> tuple[Choice, int | None]:
+    """What a client of the WebSocket gets, and after which number it goes on; None for from now on.
 
     Raises:
         BadRequest: A parameter cannot be used.
+        Forbidden: The key is not for that station.
     """
     station_id, after = query.get("station_id"), query.get("after")
     try:
-        choice = Choice(
-            None if station_id is None else _STATION.validate_python(station_id),
-            types_of(query.get("types"), (STATS,)),
-        )
+        station_id = None if station_id is None else _STATION.validate_python(station_id)
     except ValidationError as error:
         raise BadRequest("station_id is not the id of a station") from error
+    choice = choice_of(station_id, types_of(query.get("types"), (STATS,)), allowed)
+    if allowed is not None and choice.station_id is None:
+        raise BadRequest("this API key is for several stations: station_id must name one of them")
     try:
         return choice, None if after is None else _SEQ.validate_python(after)
     except ValidationError as error:

@@ -32,8 +32,11 @@ class QueryToken:
 
 
 def websocket_token_of(scope: Scope) -> str | None:
-    """The token that came with a handshake: as a header, a subprotocol or in the URL; None without one."""
-    scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+    """The token or API key of a handshake: from a header, a subprotocol or the URL; None without one."""
+    headers = Headers(scope=scope)
+    if "x-api-key" in headers:
+        return headers["x-api-key"].strip()
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
     for protocol in scope.get("subprotocols", []):
