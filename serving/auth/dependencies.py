@@ -25,6 +25,7 @@ _OF_STATIONS = frozenset(
         ("POST", "/api/v1/inspect/camera"),
         ("GET", "/api/v1/inspect/{inspection_id}"),
         ("GET", "/api/v1/inspections"),
+        ("GET", "/api/v1/events"),
         ("GET", "/api/v1/stations"),
         ("GET", "/api/v1/stations/{station_id}"),
         ("GET", "/api/v1/statistics"),

@@ -108,6 +108,7 @@ def test_everything_else_is_shut_when_the_key_names_stations(
         ("POST", "/api/v1/inspect"),
         ("GET", "/api/v1/inspect/{inspection_id}"),
         ("GET", "/api/v1/inspections"),
+        ("GET", "/api/v1/events"),
         ("GET", "/api/v1/stations"),
         ("GET", "/api/v1/stations/{station_id}"),
         ("GET", "/api/v1/statistics"),
