@@ -146,6 +146,12 @@ class NotReady(ServingError):
     code = "not_ready"
 
 
+class NotInstalled(ServingError):
+    """An optional part of the platform is not installed here."""
+
+    code = "not_installed"
+
+
 class RegistryUnavailable(ServingError):
     """MLflow does not answer, and this machine does not hold what is asked for."""
 
@@ -180,6 +186,7 @@ ERROR_STATUS: dict[type[Exception], int] = {
     Overloaded: 503,
     CameraFault: 503,
     NotReady: 503,
+    NotInstalled: 503,
     RegistryUnavailable: 503,
     JobsUnavailable: 503,
     ServingError: 500,
