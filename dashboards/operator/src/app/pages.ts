@@ -24,6 +24,38 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     load: () => import("../pages/live/live-page"),
   },
+  {
+    name: "inspect",
+    tag: "ussop-inspect-page",
+    title: "nav.inspect",
+    icon: "inspect",
+    role: "operator",
+    load: () => import("../pages/inspect/inspect-page"),
+  },
+  {
+    name: "history",
+    tag: "ussop-history-page",
+    title: "nav.history",
+    icon: "history",
+    role: "viewer",
+    load: () => import("../pages/history/history-page"),
+  },
+  {
+    name: "alerts",
+    tag: "ussop-alerts-page",
+    title: "nav.alerts",
+    icon: "alerts",
+    role: "viewer",
+    load: () => import("../pages/alerts/alerts-page"),
+  },
+  {
+    name: "models",
+    tag: "ussop-models-page",
+    title: "nav.models",
+    icon: "models",
+    role: "viewer",
+    load: () => import("../pages/models/models-page"),
+  },
 ];
 
 export const HOME = "live";

@@ -1,0 +1,81 @@
+/** What the models page works out for itself. */
+import type { Schemas } from "../../api/client";
+
+export type Version = Schemas["ModelVersionOut"];
+export type Training = Schemas["TrainingOut"];
+export type TrainingSettings = Schemas["TrainingIn"];
+
+/** Choices in plain words, and the figures that they stand for. */
+export const THOROUGHNESS = { quick: 5, normal: 20, thorough: 60 } as const;
+export const PACE = { careful: 0.0003, normal: 0.001, bold: 0.005 } as const;
+export const MEMORY = { small: 4, normal: 8, large: 16 } as const;
+
+export interface Choices {
+  readonly thoroughness: keyof typeof THOROUGHNESS;
+  readonly pace: keyof typeof PACE;
+  readonly memory: keyof typeof MEMORY;
+  readonly name: string;
+}
+
+export const USUAL: Choices = { thoroughness: "normal", pace: "normal", memory: "normal", name: "" };
+
+export function settingsOf(choices: Choices): TrainingSettings {
+  return {
+    epochs: THOROUGHNESS[choices.thoroughness],
+    learning_rate: PACE[choices.pace],
+    batch_size: MEMORY[choices.memory],
+    model_name: choices.name.trim(),
+  };
+}
+
+export const isUnderWay = (state: string): boolean => ["queued", "running", "stopping"].includes(state);
+
+/** What may be done with a version; the server decides in the end. */
+export function actionsOf(version: Version): { deploy: boolean; rollback: boolean; gate: boolean; override: boolean } {
+  const isFree = !version.active && version.status !== "deployed";
+  const rollback = isFree && version.status === "previous";
+  const isJudged = version.gate === "passed" || version.gate === "overridden";
+  const gate = isFree && !rollback && version.run_id !== null && !isJudged;
+  return { deploy: isFree && !rollback, rollback, gate, override: version.gate === "blocked" };
+}
+
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** The few figures of a version worth a place on its card: box and mask mAP first. */
+export function figuresOf(metrics: Readonly<Record<string, number>>, most = 4): readonly Figure[] {
+  const rank = (name: string) => {
+    const order = [/map50(?!.?95)|ap50/i, /map/i, /escape/i, /overkill/i, /recall/i, /precision/i, /p95|latency/i];
+    const place = order.findIndex((pattern) => pattern.test(name));
+    return place < 0 ? order.length : place;
+  };
+  return Object.entries(metrics)
+    .filter(([, value]) => Number.isFinite(value))
+    .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b))
+    .slice(0, most)
+    .map(([name, value]) => ({ name: name.replace(/^metrics\//, "").replaceAll("_", " "), value }));
+}
+
+export interface Curves {
+  /** The run that they belong to. */
+  readonly jobId: string | null;
+  /** Per figure, pairs of round and value. */
+  readonly series: ReadonlyMap<string, readonly (readonly [number, number])[]>;
+}
+
+export const NO_CURVES: Curves = { jobId: null, series: new Map() };
+
+/** The curves with one more look at the training: shares only (0 to 1), one point per round. */
+export function withPoint(curves: Curves, training: Training): Curves {
+  const jobId = training.job_id ?? null;
+  const series = new Map(curves.jobId === jobId ? curves.series : []);
+  for (const [name, value] of Object.entries(training.metrics ?? {})) {
+    if (!/map|recall|precision/i.test(name) || !(value >= 0 && value <= 1)) continue;
+    const points = series.get(name) ?? [];
+    const epoch = training.epoch ?? 0;
+    series.set(name, [...points.filter(([round]) => round < epoch), [epoch, value] as const]);
+  }
+  return { jobId, series };
+}
