@@ -47,11 +47,15 @@ class Follower:
         """Say something."""
         self.connection.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
+    def _read_to_the_end(self) -> None:
+        give_up_at = time.monotonic() + DEADLINE_S
+        while time.monotonic() < give_up_at:
+            self.connection.recv(DEADLINE_S)
+
     def closing(self) -> tuple[int, str]:
         """Code and reason with which the server closes, whatever it sends before."""
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                self.connection.recv(DEADLINE_S)
+            self._read_to_the_end()
         assert closed.value.rcvd is not None, "the connection was cut without a word"
         return closed.value.rcvd.code, closed.value.rcvd.reason
 
