@@ -120,7 +120,7 @@ export const navigationStyles = css`
   }
   .tools wa-dropdown:last-child {
     order: -1;
-    flex: 1 1 auto;
+    flex: 1 1 100%;
     min-width: 0;
   }
   .tool {
@@ -144,7 +144,7 @@ export const navigationStyles = css`
     align-items: center;
     gap: 0.625rem;
     padding: 0 0.5rem;
-    max-width: 7.5rem;
+    max-width: 13rem;
   }
   .face {
     flex: none;

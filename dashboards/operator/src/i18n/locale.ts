@@ -53,6 +53,14 @@ class Locale extends EventTarget {
     return new Intl.DateTimeFormat(this.language, { timeStyle: "medium" }).format(new Date(at));
   }
 
+  /** Short enough for a row of a list; the year only where it is not this one. */
+  rowTime(at: string, now = new Date()): string {
+    const date = new Date(at);
+    const year = date.getFullYear() === now.getFullYear() ? {} : ({ year: "numeric" } as const);
+    const parts = { ...year, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" } as const;
+    return new Intl.DateTimeFormat(this.language, parts).format(date);
+  }
+
   dateTime(at: string | number | Date): string {
     return new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(at));
   }

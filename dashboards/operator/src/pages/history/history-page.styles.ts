@@ -7,7 +7,8 @@ export const historyPageStyles = css`
   :host {
     display: flex;
     flex-direction: column;
-    min-height: 100%;
+    height: 100%;
+    padding-bottom: 1rem;
   }
   .filters {
     display: flex;
@@ -49,7 +50,7 @@ export const historyPageStyles = css`
     display: flex;
     flex-direction: column;
     min-height: 22rem;
-    height: 22rem;
+    height: 0;
     overflow: hidden;
   }
   .head,
@@ -144,7 +145,7 @@ export const historyPageStyles = css`
       display: none;
     }
     .row-line {
-      grid-template-columns: 8rem minmax(0, 1fr) auto;
+      grid-template-columns: 7.5rem minmax(0, 1fr) auto;
       gap: 0.5rem;
       padding: 0 0.75rem;
     }
@@ -155,6 +156,7 @@ export const historyPageStyles = css`
     }
     .row-line > :nth-child(2) {
       font-size: 0.8125rem;
+      order: 1;
     }
   }
 `;

@@ -17,7 +17,7 @@ import "../../parts/verdict";
 import { pageLayout, shared } from "../../styles/shared";
 import { historyPageStyles } from "./history-page.styles";
 import { InspectionList } from "./inspection-list";
-import { scrollTo, windowOf } from "./window-data";
+import { windowOf } from "./window-data";
 
 const DECISIONS: readonly Decision[] = ["pass", "fail", "uncertain"];
 const ROW_PX = 56;
@@ -135,7 +135,7 @@ export class HistoryPage extends UssopElement {
     const address = formatRoute("history", [one.id], { ...this.route.query });
     return html`<a class="row-line" role="row" aria-rowindex=${index + 1} href=${address} data-page="history">
       <span role="cell"><ussop-verdict decision=${one.decision}></ussop-verdict></span>
-      <span role="cell" class="number">${locale.dateTime(one.created_at)}</span>
+      <span role="cell" class="number">${locale.rowTime(one.created_at)}</span>
       <span role="cell">${plant.nameOf(one.station_id)}</span>
       <span role="cell">${one.part_id ?? "–"}</span>
       <span role="cell">${found || "–"}</span>
@@ -218,11 +218,5 @@ export class HistoryPage extends UssopElement {
     if (box.clientHeight > 0) this.viewPx = box.clientHeight;
     // Coming back from the viewer: the list is where it was.
     if (Math.abs(box.scrollTop - this.scrollPx) > 1 && box.scrollTop === 0) box.scrollTop = this.scrollPx;
-  }
-
-  /** Brings a row into sight, for whoever moves through the list by keys. */
-  reveal(row: number): void {
-    const box = this.box;
-    if (box !== null) box.scrollTop = scrollTo(row, this.list.total, ROW_PX, box.scrollTop, box.clientHeight);
   }
 }

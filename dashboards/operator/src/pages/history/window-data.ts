@@ -29,17 +29,6 @@ export function windowOf(total: number, rowPx: number, scrollPx: number, viewPx:
   return { first, end, topPx: Math.max(0, scrollPx - (offsetPx - first * rowPx)), heightPx };
 }
 
-/** Where to scroll to so that a row is seen; the present place if it is seen already. */
-export function scrollTo(row: number, total: number, rowPx: number, scrollPx: number, viewPx: number): number {
-  const heightPx = Math.min(total * rowPx, MOST_HEIGHT_PX);
-  const travel = Math.max(0, heightPx - viewPx);
-  const full = Math.max(1, total * rowPx - viewPx);
-  const offsetPx = travel > 0 ? (scrollPx / travel) * full : 0;
-  if (row * rowPx < offsetPx) return ((row * rowPx) / full) * travel;
-  if ((row + 1) * rowPx > offsetPx + viewPx) return (((row + 1) * rowPx - viewPx) / full) * travel;
-  return scrollPx;
-}
-
 /** Numbers of the pages that hold these rows. */
 export function pagesOf(first: number, end: number): readonly number[] {
   if (end <= first) return [];

@@ -11,10 +11,12 @@ export const inspectPageStyles = css`
   .input,
   .output {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     gap: 1rem;
   }
   .form {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     gap: 0.875rem;
     padding: 1.125rem;
   }
@@ -103,7 +105,7 @@ export const inspectPageStyles = css`
     .columns {
       grid-template-columns: minmax(0, 1fr);
     }
-    .output {
+    .output:has(ussop-result) {
       order: -1;
     }
     .nothing {

@@ -88,7 +88,7 @@ export class ModelsPage extends UssopElement {
       ${this.list?.registry === "unavailable" ? html`<p class="note away">${t("models.registry_away")}</p>` : nothing}
       <div class="columns">
         <section class="versions" aria-label=${t("models.versions")}>
-          ${this.list !== null && models.length === 0 ? html`<p class="empty card">${t("models.none")}</p>` : nothing}
+          ${this.list?.registry === "available" && models.length === 0 ? html`<p class="empty card">${t("models.none")}</p>` : nothing}
           ${models.map(
             (version) => html`<ussop-version-card .version=${version} busy=${this.busy[version.id] ?? ""}
               @act=${(event: CustomEvent<Act>) => this.ask(version, event.detail)}></ussop-version-card>`,

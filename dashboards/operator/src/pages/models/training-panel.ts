@@ -22,6 +22,7 @@ export class TrainingPanel extends UssopElement {
   @state() private problem = "";
   @state() private choices: Choices = USUAL;
   @state() private isBusy = false;
+  @state() private isAsking = false;
   private curves: Curves = NO_CURVES;
   private timer = 0;
 
@@ -76,7 +77,7 @@ export class TrainingPanel extends UssopElement {
       <div><h2>${t("models.training")}</h2><p class="quiet small">${t("models.train_hint")}</p></div>
       ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
       ${now === null ? nothing : this.progress(now)} ${this.chart()}
-      ${session.can("engineer") ? (isBusy ? this.stopButton(now) : this.form()) : nothing}
+      ${session.can("engineer") ? (isBusy ? this.stopButton(now) : this.form()) : nothing} ${this.dialog()}
     </section>`;
   }
 
@@ -139,9 +140,19 @@ export class TrainingPanel extends UssopElement {
   }
 
   private stopButton(now: Training) {
-    return html`<wa-button variant="danger" appearance="outlined" ?disabled=${now.state === "stopping"} ?loading=${this.isBusy} @click=${this.stop}>
+    return html`<wa-button variant="danger" appearance="outlined" ?disabled=${now.state === "stopping"} ?loading=${this.isBusy} @click=${() => (this.isAsking = true)}>
       <ussop-icon slot="start" name="stop"></ussop-icon>${t("models.stop")}
     </wa-button>`;
+  }
+
+  private dialog() {
+    const close = () => (this.isAsking = false);
+    return html`<wa-dialog ?open=${this.isAsking} label=${t("models.stop")}
+      @wa-hide=${(event: Event) => event.target === event.currentTarget && close()}>
+      <p>${t("models.stop_ask")}</p>
+      <wa-button slot="footer" appearance="outlined" @click=${close}>${t("app.cancel")}</wa-button>
+      <wa-button slot="footer" variant="danger" @click=${this.stop}>${t("models.stop")}</wa-button>
+    </wa-dialog>`;
   }
 
   private async look(): Promise<void> {
@@ -169,7 +180,7 @@ export class TrainingPanel extends UssopElement {
   }
 
   private async stop(): Promise<void> {
-    if (!confirm(t("models.stop_ask"))) return;
+    this.isAsking = false;
     await this.act(async () => this.take(await need(api.POST("/api/v1/training/stop"))));
   }
 
