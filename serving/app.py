@@ -32,6 +32,7 @@ from serving.events.endpoints import router as events
 from serving.events.job_watch import POLL_S, JobWatch
 from serving.events.loop import Loop
 from serving.events.stream import EventStream
+from serving.export.endpoints import router as export
 from serving.health.endpoints import router as health
 from serving.images.endpoints import router as images
 from serving.inspections.endpoints import router as inspections
@@ -87,6 +88,7 @@ ROUTERS = (
     openvino,
     storage,
     statistics,
+    export,
     alerts,
     audit,
     events,

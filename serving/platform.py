@@ -16,6 +16,7 @@ from serving.clock import Clock, utc_now
 from serving.database import Database
 from serving.datasets.importer import ImportRunner
 from serving.events.stream import EventStream
+from serving.export.stream import Exports
 from serving.jobs.prefect import PrefectJobs
 from serving.limits.peers import Peers
 from serving.live import LiveInspector
@@ -52,6 +53,7 @@ class Platform:
         peers: Says which address a request came from.
         usage: Counts what lies on the disk.
         statistics: Counts what was inspected.
+        exports: What exports share.
         events: Tells what happened to those who follow.
         clock: The present in UTC.
         clock_watch: Notices when the clock is set forward.
@@ -77,6 +79,7 @@ class Platform:
     usage: UsageMeter
     statistics: Statistics
     events: EventStream
+    exports: Exports = field(default_factory=Exports)
     clock: Clock = utc_now
     clock_watch: ClockWatch = field(default_factory=ClockWatch)
     started_s: float = field(default_factory=time.monotonic)

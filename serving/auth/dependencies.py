@@ -21,6 +21,9 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The acce
 _OF_STATIONS = frozenset(
     {
         ("GET", "/api/v1/auth/me"),
+        ("GET", "/api/v1/export/csv"),
+        ("GET", "/api/v1/export/report"),
+        ("GET", "/api/v1/export/report/{inspection_id}"),
         ("POST", "/api/v1/inspect"),
         ("POST", "/api/v1/inspect/camera"),
         ("GET", "/api/v1/inspect/{inspection_id}"),

@@ -105,6 +105,9 @@ def test_everything_else_is_shut_when_the_key_names_stations(
                 reached.add((method.upper(), path))
     assert reached == {
         ("GET", "/api/v1/auth/me"),
+        ("GET", "/api/v1/export/csv"),
+        ("GET", "/api/v1/export/report"),
+        ("GET", "/api/v1/export/report/{inspection_id}"),
         ("POST", "/api/v1/inspect"),
         ("GET", "/api/v1/inspect/{inspection_id}"),
         ("GET", "/api/v1/inspections"),
