@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Final, Self
 
-from serving.audit.anchor import Anchor
+from serving.audit.anchor import BEGINNING, Anchor
 from serving.audit.content import canonical
 from serving.errors import ConfigurationError
 from serving.secrets_file import MIN_KEY_BYTES, new_key, read_or_create
@@ -57,6 +57,7 @@ class AuditChain:
         if settings.audit_key is not None:
             text, origin = settings.audit_key.get_secret_value(), "AUDIT_KEY"
         else:
+            _make_anchor(settings)
             text, origin = read_or_create(settings.audit_key_file, new_key()), settings.audit_key_file.name
         if len(text.encode()) < MIN_KEY_BYTES:
             raise ConfigurationError(f"{origin} is shorter than {MIN_KEY_BYTES} bytes")
@@ -82,3 +83,17 @@ class AuditChain:
     def holds(self, entry: AuditEntry, previous_mac: str) -> bool:
         """Whether the entry is as it was written, after that one."""
         return hmac.compare_digest(self.mac_of(entry, previous_mac).encode(), str(entry.mac).encode())
+
+
+def _make_anchor(settings: Settings) -> None:
+    """Note the beginning of the log before there is a key: from then on an anchor that is missing was removed.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
+    """
+    if settings.audit_key_file.exists() or settings.audit_anchor_file.exists():
+        return
+    try:
+        Anchor(settings.audit_anchor_file).replace(BEGINNING)
+    except OSError as error:
+        raise ConfigurationError(f"cannot create {settings.audit_anchor_file}: {error.strerror}") from error

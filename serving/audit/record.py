@@ -2,17 +2,19 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session
 
 from serving.audit import repository
 from serving.audit.actor import Actor
-from serving.audit.anchor import Link
+from serving.audit.anchor import BEGINNING, Anchor, Link
 from serving.audit.chain import AFTER_COMMIT, SESSION_KEY, AuditChain
 from serving.audit.content import to_text
 from serving.clock import utc_now
 from serving.tables import AuditEntry
+
+_ADVANCE: Final = "audit_advance"
 
 
 def record(
@@ -62,17 +64,29 @@ def record(
         }
     )
     entry.mac = chain.mac_of(entry, last.mac)
-    anchored = chain.anchor.read()
-    continues = _continues(session, anchored, last)
     repository.add(session, entry)
-    advance = partial(chain.anchor.advance, Link(entry.seq, entry.mac), seen=anchored, continues=continues)
-    callbacks: list[Any] = session.info.setdefault(AFTER_COMMIT, [])
-    callbacks.append(advance)
+    _anchor_after_commit(session, chain, last, Link(entry.seq, entry.mac))
     return entry.seq
+
+
+def _anchor_after_commit(session: Session, chain: AuditChain, last: Link, newest: Link) -> None:
+    earlier = session.info.get(_ADVANCE)
+    if earlier is None:
+        anchored = chain.anchor.read()
+        earlier = {"seen": anchored, "continues": _continues(session, anchored, last)}
+        callbacks: list[Any] = session.info.setdefault(AFTER_COMMIT, [])
+        callbacks.append(partial(_advance, chain.anchor, earlier))
+        session.info[_ADVANCE] = earlier
+    # Of several entries in one transaction the newest is anchored, with one wait for the disk.
+    earlier["newest"] = newest
+
+
+def _advance(anchor: Anchor, order: dict[str, Any]) -> None:
+    anchor.advance(**order)
 
 
 def _continues(session: Session, anchored: Link | None, last: Link) -> bool:
     """Whether the entry that the anchor names is still there, so that the anchor may move on."""
     if anchored is None:
-        return last.seq == 0
-    return anchored == last or repository.link_at(session, anchored.seq) == anchored
+        return last == BEGINNING
+    return anchored in {BEGINNING, last} or repository.link_at(session, anchored.seq) == anchored

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from serving.audit import repository
 from serving.audit.actor import Actor
-from serving.audit.anchor import Link
+from serving.audit.anchor import BEGINNING, Link
 from serving.audit.chain import AuditChain
 from serving.audit.record import record
 from serving.audit.verify import verify
@@ -260,3 +260,37 @@ def test_record_is_refused_when_the_database_has_no_chain(own_settings: Settings
 def _last(database: Database) -> Link:
     with database.read() as session:
         return repository.last_link(session)
+
+
+def test_newest_of_several_is_anchored_when_they_come_in_one_transaction(own_settings: Settings) -> None:
+    database = open_database(own_settings)
+
+    def several(session: Session) -> None:
+        for _ in range(3):
+            record(session, JO, "station.configured", "station/x")
+
+    database.write(several).result(DEADLINE_S)  # the very first entries
+    settle(database)
+    assert AuditChain.existing(own_settings).anchor.read() == _last(database)
+    assert problems(database, own_settings) == []
+    database.close()
+
+
+def test_anchor_catches_up_when_the_first_entry_was_not_anchored(own_settings: Settings) -> None:
+    database = open_database(own_settings)
+    append(database)
+    chain = AuditChain.existing(own_settings)
+    chain.anchor.replace(BEGINNING)  # as after a crash between commit and anchor
+    assert problems(database, own_settings) == []
+    append(database)
+    assert chain.anchor.read() == _last(database)
+    database.close()
+
+
+def test_chain_begins_without_an_anchor_when_the_key_comes_from_the_settings(own_settings: Settings) -> None:
+    given = own_settings.model_copy(update={"audit_key": SecretStr("k" * 32), "data_dir": own_settings.data_dir / "b"})
+    database = open_database(given)
+    append(database)
+    assert problems(database, given) == []
+    assert AuditChain.existing(given).anchor.read() == _last(database)
+    database.close()
