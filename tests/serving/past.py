@@ -31,6 +31,7 @@ _CONSTANT: dict[str, Any] = {
     "recipe": {},
     "recipe_digest": "d",
     "thresholds": {},
+    "hold_reason": None,
 }
 
 
