@@ -147,7 +147,8 @@ def _facts(inspection: ReportedInspection, zone: ZoneInfo) -> Table:
     word, colour = _DECISIONS.get(row.decision, (row.decision.upper(), "#000000"))
     table = [[paragraph("Decision"), paragraph(word, TITLE.clone("decision", textColor=HexColor(colour)))]]
     table += [[paragraph(name), paragraph(value)] for name, value in facts]
-    return Table(table, colWidths=[26 * mm, 148 * mm], style=[*_GRID, ("BACKGROUND", (0, 0), (0, -1), _HEAD)])
+    style = [*_GRID, ("BACKGROUND", (0, 0), (0, -1), _HEAD)]
+    return Table(table, colWidths=[26 * mm, 143 * mm], hAlign="LEFT", style=style)
 
 
 def _defects(detections: Sequence[InspectionDetection]) -> Flowable:
@@ -168,7 +169,7 @@ def _defects(detections: Sequence[InspectionDetection]) -> Flowable:
     return _table(
         ["No.", "class", "score", "area mm²", "area px²", "length x width mm", "box px (left, top, right, bottom)"],
         rows,
-        [9, 42, 15, 20, 20, 30, 38],
+        [9, 40, 15, 19, 19, 29, 38],
     )
 
 

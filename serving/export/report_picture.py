@@ -17,7 +17,7 @@ from serving.tables import InspectionDetection
 
 _LONGEST_SIDE_PX: Final = 1600
 _JPEG_QUALITY: Final = 88
-_LARGEST_W: Final = 174 * mm
+_LARGEST_W: Final = 169 * mm  # A4 within the report's margins
 _LARGEST_H: Final = 112 * mm
 _MARK: Final = Color(0.85, 0.05, 0.25)
 _FILL: Final = Color(0.85, 0.05, 0.25, alpha=0.18)

@@ -130,6 +130,14 @@ def test_all_inspections_of_a_part_are_there_when_asked_by_part(viewer: httpx.Cl
     assert "UNCERTAIN" in one
 
 
+@pytest.mark.parametrize("shape_hw", [(8, 4000), (4000, 8), (2160, 3840)])
+def test_picture_fits_the_page_when_of_any_shape(viewer: httpx.Client, shape_hw: tuple[int, int]) -> None:
+    told = _inspect(viewer, png_bytes(square_picture(None, shape_hw=shape_hw)))
+    (image,) = _read(viewer.get(f"/api/v1/export/report/{told['id']}")).pages[0].images
+    assert image.image is not None
+    assert max(image.image.size) == 1600
+
+
 def test_many_defects_go_on_to_more_pages_when_there_are_many(viewer: httpx.Client, past: Past) -> None:
     (inspection_id,) = past.store(Part(datetime.now(UTC), "fail", defects=[("dent", float(n)) for n in range(300)]))
     pdf = _read(viewer.get(f"/api/v1/export/report/{inspection_id}"))
