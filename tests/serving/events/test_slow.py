@@ -122,5 +122,7 @@ def test_memory_stays_bounded_when_fifty_clients_never_read(
             read_to_the_end(end)
     assert 'ussop_ws_dropped_total{reason="slow"} 50.0' in client.get("/metrics").text
     inspect(client, operator_token)
-    answer = client.get("/api/v1/events", params={"after": 0, "types": "inspection", "wait_s": 9}, headers=bearer(viewer_token))
+    answer = client.get(
+        "/api/v1/events", params={"after": 0, "types": "inspection", "wait_s": 9}, headers=bearer(viewer_token)
+    )
     assert len(answer.json()["events"]) == 1

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from serving.alerts.service import raise_alert
+from serving.database import Database
 from serving.events import pulse, relay, repository
 from tests.serving.conftest import bearer
 from tests.serving.events.following import DEADLINE_S, GOOD, RED, Follower, following, happen, inspect
@@ -46,6 +48,15 @@ def test_messages_come_without_waiting_for_the_poll_when_this_process_commits(
             follower.next_of("inspection")
             waits_s.append(time.perf_counter() - answered_s)
     assert median(waits_s) < relay.POLL_S / 5
+
+
+def test_commit_of_another_process_is_heard_of_when_the_relay_looks(
+    client: httpx.Client, viewer_token: str, database: Database
+) -> None:
+    with following(client, viewer_token) as follower:
+        follower.next()
+        database.write(lambda session: raise_alert(session, "info", "title", "text", "key")).result(DEADLINE_S)
+        assert follower.next_of("alert")["data"]["title"] == "title"
 
 
 def test_order_is_that_of_the_commits_when_many_things_happen(
