@@ -23,7 +23,7 @@ from serving.users.service_account import SERVICE_USER_ID
 
 _LOGIN_PATH = "/api/v1/auth/login"
 # What a browser fetches beside the API, without a token: the dashboard's files, pictures by signed links.
-_FILE_PREFIXES = ("/assets/", "/static/images/", "/static-docs/")
+_FILE_PREFIXES = ("/assets/", "/static/images/")
 
 
 class RateLimit:
