@@ -44,7 +44,7 @@ def read_totals(session: Session, since: datetime, until: datetime, stations: St
         tally_repository.sum_inspections(session, first, quarter_of(until), stations),
         tally_repository.sum_defects(session, first, quarter_of(until), stations),
     )
-    for start, end in untallied(session, since, until):
+    for start, end in _untallied_stretches(session, since, until):
         for key, count in repository.count_inspections(session, start, end, stations).items():
             window.inspections.setdefault(key, Count()).add(count)
         for key, some in repository.count_defects(session, start, end, stations).items():
@@ -67,26 +67,25 @@ def read_quarters(session: Session, since: datetime, until: datetime, stations: 
 
 
 def untallied(session: Session, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Beginning and end of each stretch in [since, until), at most a quarter long, whose inspections have no tally.
+    """Beginning and end of each quarter with inspections in [since, until) that has no tally, or of its part in there.
 
     Quarters without inspections are jumped over: a night costs one look, not forty.
     """
+    for begin, end in _untallied_stretches(session, since, until):
+        found: datetime | None = begin
+        while found is not None:
+            quarter = quarter_of(found)
+            yield max(quarter, begin), min(quarter + QUARTER, end)
+            found = repository.first_inspected(session, quarter + QUARTER, end)
+
+
+def _untallied_stretches(session: Session, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The same without a cut at every quarter; each has an inspection in its first one."""
     first, last = next_quarter(since), quarter_of(until)
     current = tally_repository.current_quarters(session, first, last)
     begin = since
-    for quarter in quarters_between(first, last):
-        if quarter in current:
-            yield from _inhabited(session, begin, quarter)
-            begin = quarter + QUARTER
-    yield from _inhabited(session, begin, until)
-
-
-def _inhabited(session: Session, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    while since < until:
-        found = repository.first_inspected(session, since, until)
-        if found is None:
-            return
-        quarter = quarter_of(found)
-        end = min(quarter + QUARTER, until)
-        yield max(quarter, since), end
-        since = end
+    for quarter in (*(start for start in quarters_between(first, last) if start in current), until):
+        found = repository.first_inspected(session, begin, quarter) if begin < quarter else None
+        if found is not None:
+            yield max(quarter_of(found), begin), quarter
+        begin = quarter + QUARTER

@@ -59,7 +59,7 @@ class Past:
     def store(self, *parts: Part, tallied: Tallied | None = None) -> list[str]:
         """The ids of the inspections, all stored in one transaction."""
         ids = [str(UUID(int=self._random.getrandbits(128), version=4)) for _ in parts]
-        rows = [_row(inspection_id, part) for inspection_id, part in zip(ids, parts, strict=True)]
+        rows = [row_of(inspection_id, part) for inspection_id, part in zip(ids, parts, strict=True)]
         found = [row for inspection_id, part in zip(ids, parts, strict=True) for row in _found(inspection_id, part)]
 
         def write(connection: Connection) -> None:
@@ -76,7 +76,8 @@ class Past:
         return ids
 
 
-def _row(inspection_id: str, part: Part) -> dict[str, Any]:
+def row_of(inspection_id: str, part: Part) -> dict[str, Any]:
+    """The values of an inspection by column."""
     return {
         **_CONSTANT,
         "id": inspection_id,
