@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,10 +45,18 @@ class Verdict:
 class Runtime:
     """One loaded bundle on one backend. It keeps no state between calls: threads share it freely."""
 
-    def __init__(self, bundle: Bundle, backend: Backend) -> None:
-        """Ties a bundle to the backend that runs it; see `open_runtime`."""
+    def __init__(self, bundle: Bundle, backend: Backend, *, fallback_reason: str | None = None) -> None:
+        """Ties a bundle to the backend that runs it; see `open_runtime`.
+
+        Args:
+            bundle: The bundle.
+            backend: Runs its network.
+            fallback_reason: Why it is not the backend that was asked for; None leaves what the backend itself says.
+        """
         self._bundle = bundle
         self._backend = backend
+        said = backend.description
+        self._description = said if fallback_reason is None else replace(said, fallback_reason=fallback_reason)
         self._bundle_thresholds = {k: t.to_thresholds() for k, t in bundle.manifest.thresholds.items()}
 
     @property
@@ -64,7 +72,7 @@ class Runtime:
     @property
     def description(self) -> BackendDescription:
         """The backend that really runs."""
-        return self._backend.description
+        return self._description
 
     @property
     def model_name(self) -> str:

@@ -72,6 +72,10 @@ def convert_int8(
         network_input: Size and normalisation from the manifest.
         how: The settings of the quantiser.
 
+    Weights keep to half of their range everywhere: a processor without VNNI adds pairs of 8-bit products in 16 bits and
+    clips what is larger, so that the same file would score otherwise there (measured: a golden score off by 0.24 on
+    AVX2). NNCF's default guards the first layer only.
+
     Source:
         Measured on this family of networks: quantising `core.read_model(onnx)` ruins it (351 fake quantisers, average
         precision 0), `convert_model` first and the head in float does not.
@@ -86,6 +90,7 @@ def convert_int8(
         preset=nncf.QuantizationPreset(how.preset),
         subset_size=len(blobs),
         fast_bias_correction=how.fast_bias_correction,
+        advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
         ignored_scope=nncf.IgnoredScope(patterns=list(how.float_patterns), validate=False),
     )
     ov.save_model(quantised, str(path), compress_to_fp16=True)

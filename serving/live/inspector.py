@@ -12,10 +12,10 @@ import structlog
 
 from models.bundle import load_bundle
 from models.errors import ModelError
-from models.golden import self_test
+from models.golden import open_tested_runtime
 from models.intake import MEDIA_TYPES, Picture, read_image, sniff
 from models.recipe import Recipe
-from models.runtime import Runtime, open_runtime
+from models.runtime import Runtime
 from registry.errors import NothingDeployedError, RegistryError
 from registry.local_store import LocalStore
 from registry.version import DEPLOYED
@@ -117,14 +117,14 @@ class LiveInspector:
             ModelError: It fails on the way.
         """
         settings = self._settings
-        runtime = open_runtime(
+        runtime = open_tested_runtime(
             load_bundle(path),
             backend="openvino" if settings.openvino_enabled else "onnxruntime",
             precision=settings.openvino_precision,
             device=settings.openvino_device,
         )
-        runtime.warm_up()
-        self_test(runtime)
+        if runtime.description.fallback_reason is not None:
+            _log.warning("model_fell_back", runs=str(runtime.description), why=runtime.description.fallback_reason)
         return LoadedModel(runtime, registry_version)
 
     @property

@@ -50,6 +50,8 @@ def test_next_inspection_uses_the_version_when_it_was_deployed(
     assert 'version="2"' in engineer.get("/metrics").text
     assert rest.version_of_alias(MODEL_NAME, DEPLOYED).version == "2"
     assert ("model.deployed", "model/2") in audit_of(app)
+    (told,) = engineer.get("/api/v1/events?after=0&types=model&wait_s=5").json()["events"][-1:]
+    assert (told["data"]["action"], told["data"]["version"], told["data"]["by"]) == ("model.deployed", "2", "engineer")
 
 
 @pytest.mark.usefixtures("two_versions")
