@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openvino as ov
 import pytest
 
 import models
@@ -52,6 +53,19 @@ def test_the_self_test_passes_when_run_on_any_backend(
     assert runtime.description.name == backend
     assert starter.manifest.golden
     self_test(runtime)
+
+
+def test_weights_keep_to_half_the_range_of_8_bits_when_a_processor_may_add_in_16(starter: Bundle) -> None:
+    artefact = starter.manifest.openvino_int8
+    assert artefact is not None
+    network = ov.Core().read_model(str(starter.path_of(artefact)))
+    weights = [
+        op for op in network.get_ops() if op.get_type_name() == "Constant" and op.get_element_type() == ov.Type.i8
+    ]
+    # Depthwise convolutions (groups, 1, 1, height, width) have one product per channel: nothing to add up in pairs.
+    dense = [op for op in weights if len(op.shape) != 5]
+    assert len(dense) > 90
+    assert all(abs(op.data.astype(int)).max() <= 64 for op in dense)
 
 
 def test_verdicts_are_right_when_fresh_parts_come_along(starter: Bundle) -> None:

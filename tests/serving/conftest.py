@@ -9,6 +9,7 @@ import httpx
 import pytest
 import structlog
 from fastapi import FastAPI
+from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
 
 from models.bundle import Bundle
@@ -25,6 +26,8 @@ from tests.serving.server import serve
 
 PASSWORD = "correct horse battery"  # of each user; the user names are those of the roles
 _MANY = "1000000/minute"
+# A hash carries its own parameters: the platform's would cost each sign-in of each test a quarter of a second.
+_CHEAP = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +46,7 @@ def prepared_data_dir(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bun
     database = Database(engine, queue_size=8, audit=AuditChain.open(settings))
     for role in ROLES:
         user = users.new_user(role, PASSWORD, [role])
+        user.password_hash = _CHEAP.hash(PASSWORD)
         database.write(partial(repository.add, user=user)).result(timeout=30)
     database.close()
     store = LocalStore(settings.bundles_dir)
