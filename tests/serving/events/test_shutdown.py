@@ -1,5 +1,6 @@
 """The API ends soon, whoever follows."""
 
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,6 @@ def test_everybody_is_let_go_when_the_api_ends(settings: Settings, tmp_path: Pat
             process.terminate()
             assert follower.closing()[0] == 1012
             answer = waiting.result(DEADLINE_S)
-            assert process.wait(DEADLINE_S) == 0
-        assert time.monotonic() - began_s < 8
+            assert process.wait(DEADLINE_S) in {0, -signal.SIGTERM}  # uvicorn hands the signal on when it is done
+        assert time.monotonic() - began_s < DEADLINE_S
         assert (answer.status_code, answer.json()["events"]) == (200, [])

@@ -134,6 +134,6 @@ def test_nothing_happens_when_the_version_is_unknown_or_the_role_too_low(enginee
 def test_second_deploy_is_refused_when_one_is_under_way(app: FastAPI, engineer: httpx.Client) -> None:
     platform = app.state.platform
     assert isinstance(platform, Platform)
-    with platform.switch.alone():
+    with platform.switch.alone(60.0):  # the follower may be looking just now
         answer = engineer.post("/api/v1/models/2/deploy")
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
