@@ -38,7 +38,6 @@ class Grounds:
         for finding in findings:
             self._take(finding.values)
             self._take(finding.filters)
-        self._names.discard("")
 
     def missing(self, answer: str) -> list[str]:
         """What the answer says without a ground, in its own words; empty if all of it has one."""
@@ -78,7 +77,7 @@ class Grounds:
                 self._take_text(value, key)
             case Mapping():
                 for inner, content in value.items():
-                    self._names.add(str(inner).casefold())
+                    self._add_name(plain(str(inner)).casefold())
                     self._take(content, key if key.endswith("_percent") else str(inner))
             case Sequence():
                 self._is_empty |= not value
@@ -100,7 +99,7 @@ class Grounds:
                 (self._percent if numeral.is_percent else self._whole).update(numeral.values)
             return
         name = plain(text).casefold()
-        self._names.add(name)
+        self._add_name(name)
         if moment := _TIME.fullmatch(name):
             self._names.update(moment.groups())
         if counted := _COUNTED.fullmatch(name):
@@ -109,6 +108,10 @@ class Grounds:
             self._names.add("7 days" if (number, unit) == ("1", "week") else name)
         if name == "this week":
             self._names.update(("last 7 days", "7 days"))
+
+    def _add_name(self, name: str) -> None:
+        if any(True for _ in numerals_in(name)):  # only of those could a part be taken for a quantity
+            self._names.add(name)
 
     def _without_names(self, text: str) -> str:
         for name in sorted(self._names, key=len, reverse=True):
@@ -123,9 +126,10 @@ def _stands_alone(name: str) -> bool:
     """Whether a number in the name could be taken for a quantity."""
     if _COUNTED.fullmatch(name) or re.fullmatch(r"\d+[ -](?:hour|day|week)s?", name) or _TIME.fullmatch(name):
         return False
-    return _LONE_NUMBER.search(re.sub(rf"\b{_KIND}\s+\d+(?![\w.])", " ", name)) is not None
+    in_words = any(not numeral.text[0].isdigit() for numeral in numerals_in(name))
+    return in_words or _LONE_NUMBER.search(re.sub(rf"\b{_KIND}\s+\d+(?![\w.])", " ", name)) is not None
 
 
 def _after_no(text: str) -> str:
     """The text without a "No," at the beginning, which answers and counts nothing."""
-    return re.sub(r"^\s*no\b[,.:;]?(?=\s|$)", " ", text, flags=re.IGNORECASE)
+    return re.sub(r"^\s*no[,.:;]", " ", text, flags=re.IGNORECASE)

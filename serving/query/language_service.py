@@ -4,6 +4,7 @@ The SDK takes a second or more to import, so it is imported in a thread, and onl
 """
 
 import json
+import threading
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -30,6 +31,7 @@ class LanguageService:
         """Takes the settings; nothing is imported or opened."""
         self._settings = settings
         self._client: AsyncAnthropic | None = None
+        self._loading = threading.Lock()
 
     @property
     def is_configured(self) -> bool:
@@ -46,15 +48,18 @@ class LanguageService:
         key = self._settings.anthropic_api_key
         if key is None:
             raise QueryUnavailable("questions need ANTHROPIC_API_KEY, or VLM_BACKEND=local", retry_after_s=None)
-        if self._client is not None:
-            return
+        with self._loading:
+            if self._client is None:
+                self._client = self._new_client(key.get_secret_value())
+
+    def _new_client(self, key: str) -> "AsyncAnthropic":
         try:
             from anthropic import AsyncAnthropic  # noqa: PLC0415 - see above
             from httpx2 import AsyncClient, Timeout  # noqa: PLC0415
         except ImportError as error:
             raise NotInstalled("questions need the package `anthropic`, or VLM_BACKEND=local") from error
-        self._client = AsyncAnthropic(
-            api_key=key.get_secret_value(),
+        return AsyncAnthropic(
+            api_key=key,
             base_url=self._settings.anthropic_base_url,
             max_retries=0,  # ten seconds are for one try
             open_telemetry=False,

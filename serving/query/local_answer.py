@@ -7,7 +7,7 @@ from serving.query.findings import Finding
 from serving.query.local_question import Question, read_question
 from serving.query.local_words import plural
 from serving.query.period import resolve
-from serving.query.refusal import NOT_IN_DATA, NotInData
+from serving.query.refusal import NOT_IN_DATA, NotInData, NotUnderstood
 from serving.query.tools import Toolbox
 
 _MOST_STATIONS: Final = 20
@@ -26,8 +26,11 @@ def answer_locally(text: str, toolbox: Toolbox) -> Answer:
     try:
         question = read_question(text, toolbox.analytics.stations(), toolbox.analytics.classes())
         return _Answerer(question, toolbox).answer()
+    except NotUnderstood as error:
+        return str(error), []
     except NotInData as error:
-        return f"{NOT_IN_DATA} {error}", []
+        told = str(error)
+        return f"{NOT_IN_DATA} {told[:1].upper()}{told[1:]}", []
 
 
 class _Answerer:
@@ -78,14 +81,15 @@ class _Answerer:
             share = found.values["first_pass_yield_percent" if asked.first_pass else _RATES[asked.outcome or "pass"]]
             return found, share, _percent_text(share)
         number = found.values[_COUNTS[asked.outcome]]
-        return found, number, f"{number} {'part' if number == 1 else 'parts'}"
+        return found, number, f"{number} {'inspection' if number == 1 else 'inspections'}"
 
     def _single(self) -> str:
         scope = self._scope()
         found, value, text = self._measure(scope["period"], scope["station"])
         asked, where = self._asked, f"{_place(found)} {self._when(found)}"
-        inspected = f" {found.values['inspections']} inspections were made in that time."
-        if not found.values["inspections"]:
+        number = found.values["inspections"]
+        inspected = f" {number} {'inspection was' if number == 1 else 'inspections were'} made in that time."
+        if not number:
             inspected = " Nothing was inspected in that time."
         if value is None:
             raise NotInData(f"No inspection{where}.")
@@ -98,7 +102,7 @@ class _Answerer:
         if asked.outcome is None:
             counts = found.values
             ended = f"{counts['passed']} passed, {counts['failed']} failed, {counts['uncertain']} uncertain"
-            return f"{value} inspections were made{where}: {ended}."
+            return f"{text} {'was' if value == 1 else 'were'} made{where}: {ended}."
         return f"{text} {_VERBS[asked.outcome]}{where}.{inspected}"
 
     def _compared(self) -> str:
@@ -179,7 +183,7 @@ class _Answerer:
             return self._rate_name().capitalize()
         if asked.kind == "time":
             return "Mean time of an inspection"
-        return "Inspections" if asked.outcome is None else f"Parts that {_VERBS[asked.outcome]}"
+        return "Inspections" if asked.outcome is None else f"Inspections that {_VERBS[asked.outcome]}"
 
     def _rate_name(self) -> str:
         if self._asked.first_pass:

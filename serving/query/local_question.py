@@ -8,7 +8,7 @@ from typing import Final, Literal
 from serving.query.local_slots import take_periods, take_stations
 from serving.query.local_words import read_words, take_classes
 from serving.query.names import NamedStation
-from serving.query.refusal import NotInData
+from serving.query.refusal import NotUnderstood
 
 Kind = Literal["inspections", "defects", "rate", "time", "top_defects", "parts", "list", "alerts", "version"]
 Outcome = Literal["pass", "fail", "uncertain"]
@@ -23,6 +23,7 @@ EXAMPLES: Final = (
     "How many open alerts are there?",
 )
 DEFAULT_PERIOD: Final = "last 24 hours"
+_DEFAULT_OF_LISTS: Final = "last 30 days"
 _TOP: Final = re.compile(r"\btop ([1-9]|1[0-9]|20)\b")
 _ROWS: Final = re.compile(r"\b(?:last|latest|newest|recent) ([1-9]|1[0-9]|20)\b(?= [a-z ]*(?:inspection|part|failure))")
 
@@ -63,7 +64,8 @@ def read_question(text: str, stations: Sequence[NamedStation], classes: Iterable
     """The question that a text asks.
 
     Raises:
-        NotInData: It is not understood, or asks for a station that there is not. The message says what can be asked.
+        NotUnderstood: It is not understood; the message says what can be asked.
+        NotInData: It asks for a station that there is not.
     """
     left = " ".join(re.sub(r"[?!;]|[.,](?=\s|$)", " ", text.casefold()).split())
     left, first_pass = re.subn(r"\bfirst[ -]pass[ -](?:yield|rate)\b", "yield", left)
@@ -73,14 +75,15 @@ def read_question(text: str, stations: Sequence[NamedStation], classes: Iterable
     left, found = take_classes(left, classes)
     tags, unknown = read_words(left)
     if unknown:
-        raise NotInData(not_understood(unknown))
+        raise NotUnderstood(not_understood(unknown))
     if len(periods) > 2 or len(named) > 2 or len(found) > 1:
-        raise NotInData(not_understood([]))
+        raise NotUnderstood(not_understood([]))
     by_station = "stations" in tags and not named and bool(tags & {"which", "by", "compare", "most", "least"})
     outcomes: list[Outcome] = [word for word in ("pass", "fail", "uncertain") if word in tags]
+    kind = _kind_of(tags, has_class=bool(found), has_rows=rows is not None, has_outcome=bool(outcomes))
     question = Question(
-        kind=_kind_of(tags, has_class=bool(found), has_rows=rows is not None, has_outcome=bool(outcomes)),
-        periods=tuple(periods) or (DEFAULT_PERIOD,),
+        kind=kind,
+        periods=tuple(periods) or (_DEFAULT_OF_LISTS if kind == "list" else DEFAULT_PERIOD,),
         stations=tuple(named),
         by_station=by_station,
         outcome=outcomes[0] if len(outcomes) == 1 else None,
@@ -95,8 +98,8 @@ def read_question(text: str, stations: Sequence[NamedStation], classes: Iterable
 
 def not_understood(words: Sequence[str]) -> str:
     """What is said to a question that was not understood."""
-    what = f" (not understood: {', '.join(words[:5])})" if words else ""
-    return f"I cannot answer that{what}. I can answer questions like: " + " ".join(EXAMPLES)
+    what = f" ({', '.join(word[:40] for word in words[:5])})" if words else ""
+    return f"I do not understand that question{what}. I can answer questions like: " + " ".join(EXAMPLES)
 
 
 def _take_number(text: str) -> tuple[str, int | None]:
@@ -123,14 +126,14 @@ def _kind_of(tags: set[str], *, has_class: bool, has_rows: bool, has_outcome: bo
     for kind, applies in rules:
         if applies:
             return kind
-    raise NotInData(not_understood([]))
+    raise NotUnderstood(not_understood([]))
 
 
 def _require_sense(question: Question, tags: set[str], outcomes: Sequence[Outcome]) -> None:
     """Refuses combinations that the answer would pass over.
 
     Raises:
-        NotInData: It is one.
+        NotUnderstood: It is one.
     """
     kind, compared = question.kind, question.is_comparison
     is_counted = kind in {"inspections", "defects", "rate", "time"}
@@ -152,4 +155,4 @@ def _require_sense(question: Question, tags: set[str], outcomes: Sequence[Outcom
         or (kind == "list" and question.rows is None and "count" in tags)
     )
     if senseless:
-        raise NotInData(not_understood([]))
+        raise NotUnderstood(not_understood([]))

@@ -17,7 +17,7 @@ _MEANINGS: Final = {
     "top": "top common frequent frequently often main pareto breakdown kinds types classes class",
     "most": "most highest worst biggest more",
     "least": "least lowest fewest best",
-    "compare": "compare compared comparison versus vs against than difference change changed differ",
+    "compare": "compare compared comparison versus vs against than difference change changed differ higher lower",
     "time": "average mean time cycle long takes took take duration",
     "alerts": "alert alerts alarm alarms",
     "open": "open unresolved",

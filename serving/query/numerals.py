@@ -53,8 +53,7 @@ class Numeral:
 
 def plain(text: str) -> str:
     """The text with every digit one of 0 to 9, and without exponents of units."""
-    folded = unicodedata.normalize("NFKC", _SQUARED.sub(r"\1", text))
-    return "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in folded)
+    return "".join(_plain_character(character) for character in _SQUARED.sub(r"\1", text))
 
 
 def numerals_in(text: str) -> Iterator[Numeral]:
@@ -70,6 +69,14 @@ def numerals_in(text: str) -> Iterator[Numeral]:
     for character in text:
         if character.isnumeric() and not character.isdigit():  # Chinese and Roman numerals, fractions
             yield Numeral(character, (), 0, is_percent=False)
+
+
+def _plain_character(character: str) -> str:
+    if character.isascii() or (character.isnumeric() and not character.isdigit()):
+        return character
+    if character.isdigit():
+        return str(unicodedata.digit(character))
+    return unicodedata.normalize("NFKC", character)
 
 
 def _read(text: str) -> tuple[tuple[Decimal, ...], int]:

@@ -11,3 +11,9 @@ class NotInData(ServingError):  # noqa: N818 - as in `serving.errors`: the name 
     """What is asked for does not exist, or not for this caller. The message says what does."""
 
     code = "not_in_data"
+
+
+class NotUnderstood(NotInData):
+    """The question has words, or a sense, that the local backend does not know. The message says what it knows."""
+
+    code = "not_understood"
