@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from registry.local_store import LocalStore
 from serving.alerts.endpoints import router as alerts
+from serving.alerts.gauge import OpenAlerts
 from serving.alerts.watch import judging_stations
 from serving.api_keys.book import KeyBook
 from serving.api_keys.documented import document_keys
@@ -171,6 +172,8 @@ def _compose(
 ) -> Platform:
     keys.open(database)
     metrics.watch_queue("writes", lambda: database.writes_waiting)
+    metrics.watch_queue("inferences", lambda: live.waiting)
+    OpenAlerts(database, metrics.registry)
     if live.model is not None:
         metrics.show_model(live.model.name, live.model.version, live.model.backend)
     networks = LoadedNetworks(settings, live)
