@@ -114,11 +114,13 @@ def test_answer_is_refused_when_nothing_was_looked_up(plant: AskedPlant) -> None
         Reply(b"", 500),
     ],
 )
-def test_unavailable_when_the_service_fails(plant: AskedPlant, reply: Reply, caplog: pytest.LogCaptureFixture) -> None:
+def test_unavailable_when_the_service_fails(plant: AskedPlant, reply: Reply, capsys: pytest.CaptureFixture[str]) -> None:
     plant.fake.will(reply)
     answer = plant.ask()
     assert (answer.status_code, answer.json()["code"]) == (503, "query_unavailable")
-    assert KEY not in answer.text + caplog.text
+    logged = capsys.readouterr().out
+    assert '"event": "question"' in logged
+    assert KEY not in answer.text + logged
     assert len(plant.fake.paths) == 1  # not tried again, and not followed elsewhere
 
 
