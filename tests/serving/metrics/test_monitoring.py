@@ -90,7 +90,8 @@ def test_names_are_found_when_an_expression_is_read() -> None:
 
 
 def test_every_expression_names_what_there_is_when_compared_with_a_scrape(scraped: Known) -> None:
-    problems, seen = [], 0
+    problems: list[str] = []
+    seen = 0
     for rule in _rules():
         problems += _problems(rule["expr"], scraped)
         named = names_in(rule["expr"])

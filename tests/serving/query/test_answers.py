@@ -114,7 +114,9 @@ def test_answer_is_refused_when_nothing_was_looked_up(plant: AskedPlant) -> None
         Reply(b"", 500),
     ],
 )
-def test_unavailable_when_the_service_fails(plant: AskedPlant, reply: Reply, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unavailable_when_the_service_fails(
+    plant: AskedPlant, reply: Reply, capsys: pytest.CaptureFixture[str]
+) -> None:
     plant.fake.will(reply)
     answer = plant.ask()
     assert (answer.status_code, answer.json()["code"]) == (503, "query_unavailable")
