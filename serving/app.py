@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from registry.local_store import LocalStore
 from serving.alerts.endpoints import router as alerts
+from serving.alerts.gauge import OpenAlerts
 from serving.alerts.watch import judging_stations
 from serving.api_keys.book import KeyBook
 from serving.api_keys.documented import document_keys
@@ -52,6 +53,9 @@ from serving.model_versions.switch import ModelSwitch
 from serving.openvino.endpoints import router as openvino
 from serving.openvino.service import LoadedNetworks
 from serving.platform import Platform
+from serving.query.endpoints import router as query
+from serving.query.service import Questions
+from serving.query.sources import Sources
 from serving.request_log import RequestLog
 from serving.review.endpoints import router as review
 from serving.segmenter.endpoints import router as segmenter
@@ -90,6 +94,7 @@ ROUTERS = (
     statistics,
     export,
     alerts,
+    query,
     audit,
     events,
     users,
@@ -117,6 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
             live = await LiveInspector.open(settings, database)
             try:
                 app.state.platform = platform = _compose(settings, database, live, tokens, keys, metrics, peers)
+                platform.questions.start()
                 try:
                     # The events begin last and end first: nothing is told by halves.
                     async with (
@@ -129,6 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
                     ):
                         yield
                 finally:
+                    await platform.questions.close()
                     await platform.jobs.close()
             finally:
                 await live.close()
@@ -165,6 +172,8 @@ def _compose(
 ) -> Platform:
     keys.open(database)
     metrics.watch_queue("writes", lambda: database.writes_waiting)
+    metrics.watch_queue("inferences", lambda: live.waiting)
+    OpenAlerts(database, metrics.registry)
     if live.model is not None:
         metrics.show_model(live.model.name, live.model.version, live.model.backend)
     networks = LoadedNetworks(settings, live)
@@ -172,17 +181,18 @@ def _compose(
     sessions = SessionChecker(database)
     metrics.watch_queue("segmentations", lambda: regions.waiting)
     figures = Statistics(database, settings.timezone, utc_now)
+    switch = ModelSwitch(
+        live,
+        database,
+        metrics,
+        store=LocalStore(settings.bundles_dir),
+        registry_url=f"http://127.0.0.1:{settings.mlflow_port}",
+    )
     return Platform(
         settings=settings,
         database=database,
         live=live,
-        switch=ModelSwitch(
-            live,
-            database,
-            metrics,
-            store=LocalStore(settings.bundles_dir),
-            registry_url=f"http://127.0.0.1:{settings.mlflow_port}",
-        ),
+        switch=switch,
         imports=ImportRunner(settings, database, live.media),
         jobs=PrefectJobs(f"http://127.0.0.1:{settings.prefect_port}"),
         metrics=metrics,
@@ -198,6 +208,7 @@ def _compose(
         usage=UsageMeter(settings, database),
         statistics=figures,
         events=EventStream(settings, database, live.links, sessions, keys, figures.figures, metrics),
+        questions=Questions(Sources(settings, database, figures, live, switch), metrics),
     )
 
 

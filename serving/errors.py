@@ -170,6 +170,21 @@ class JobsUnavailable(ServingError):
         super().__init__(message, retry_after_s=retry_after_s)
 
 
+class QueryDisabled(ServingError):
+    """Questions in plain language are switched off."""
+
+    code = "query_disabled"
+
+
+class QueryUnavailable(ServingError):
+    """The language model cannot be asked, failed, or was too late."""
+
+    code = "query_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int | None = 10) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
 ERROR_STATUS: dict[type[Exception], int] = {
     BadRequest: 400,
     NotAuthenticated: 401,
@@ -189,6 +204,8 @@ ERROR_STATUS: dict[type[Exception], int] = {
     NotInstalled: 503,
     RegistryUnavailable: 503,
     JobsUnavailable: 503,
+    QueryDisabled: 503,
+    QueryUnavailable: 503,
     ServingError: 500,
     UnsupportedImageError: 415,
     BrokenImageError: 422,

@@ -45,7 +45,7 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    for noisy in ("httpx", "httpcore", "alembic.runtime.plugins"):
+    for noisy in ("httpx", "httpcore", "httpx2", "httpcore2", "anthropic", "alembic.runtime.plugins"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # At DEBUG the server writes down each WebSocket's handshake and messages, tokens among them.
     logging.getLogger("uvicorn.error").setLevel(max(logging.INFO, root.level))

@@ -23,6 +23,7 @@ from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
 from serving.model_versions.switch import ModelSwitch
 from serving.openvino.service import LoadedNetworks
+from serving.query.service import Questions
 from serving.segmenter.service import Segmenter
 from serving.settings import Settings
 from serving.statistics.service import Statistics
@@ -55,6 +56,7 @@ class Platform:
         statistics: Counts what was inspected.
         exports: What exports share.
         events: Tells what happened to those who follow.
+        questions: Answers questions in plain language.
         clock: The present in UTC.
         clock_watch: Notices when the clock is set forward.
         started_s: When it was opened, on the monotonic clock.
@@ -79,6 +81,7 @@ class Platform:
     usage: UsageMeter
     statistics: Statistics
     events: EventStream
+    questions: Questions
     exports: Exports = field(default_factory=Exports)
     clock: Clock = utc_now
     clock_watch: ClockWatch = field(default_factory=ClockWatch)

@@ -1,5 +1,6 @@
 """The settings of the platform: read once, in the entry point, from the environment and `.env`."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -33,6 +34,14 @@ def _known_timezone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         msg = "not a time zone of the IANA database"
         raise ValueError(msg) from error
+    return value
+
+
+def _fit_for_header(value: SecretStr | None) -> SecretStr | None:
+    """The secret, if a header can carry it."""
+    if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+        msg = "only printable ASCII characters are allowed"
+        raise ValueError(msg)
     return value
 
 
@@ -102,7 +111,22 @@ class Settings(BaseSettings):
     """Decoder of that segmenter, a file below `models` in `DATA_DIR`."""
 
     vlm_enabled: bool = False
-    """Whether to answer questions in plain language. This version cannot yet and refuses to start with `true`."""
+    """Whether to answer questions in plain language (`POST /api/v1/query`)."""
+
+    vlm_backend: Literal["anthropic", "local"] = "anthropic"
+    """Who answers: `anthropic` asks a model over the network, `local` understands common questions by itself."""
+
+    vlm_model: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,120}$")] = "claude-haiku-5-5"
+    """Name of the model that `anthropic` asks."""
+
+    vlm_pictures: bool = True
+    """Whether that model may look at pictures of inspections; `false` keeps every picture on this machine."""
+
+    anthropic_api_key: Annotated[SecretStr | None, AfterValidator(_fit_for_header)] = None
+    """Key for `VLM_BACKEND=anthropic`; without one, questions are answered with 503."""
+
+    anthropic_base_url: Annotated[str, Field(repr=False, pattern=r"^https?://[^\s@]+$")] = "https://api.anthropic.com"
+    """Address of the service that `anthropic` asks."""
 
     database_url: str = Field(
         repr=False, default_factory=_default_database_url, pattern=r"^(sqlite|postgresql)(\+\w+)?://"

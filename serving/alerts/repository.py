@@ -1,5 +1,7 @@
 """Every query on alerts."""
 
+from collections.abc import Mapping
+
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, func, select
 
@@ -20,6 +22,12 @@ def find_open(session: Session, dedupe_key: str) -> Alert | None:
 def open_keys(session: Session) -> set[str]:
     """The causes of all alerts that are not resolved yet."""
     return set(session.exec(select(Alert.dedupe_key).where(col(Alert.resolved_at).is_(None))))
+
+
+def count_open(session: Session) -> Mapping[str, int]:
+    """The number of alerts that are not resolved yet, by severity; a severity without any is missing."""
+    query = select(Alert.severity, func.count()).where(col(Alert.resolved_at).is_(None)).group_by(Alert.severity)
+    return dict(session.exec(query).all())
 
 
 def add(session: Session, alert: Alert) -> None:

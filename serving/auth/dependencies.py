@@ -34,6 +34,7 @@ _OF_STATIONS = frozenset(
         ("GET", "/api/v1/statistics"),
         ("GET", "/api/v1/statistics/parts"),
         ("GET", "/api/v1/trends"),
+        ("POST", "/api/v1/query"),
     }
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]

@@ -22,11 +22,10 @@ def check_supported(settings: Settings) -> None:
     """Refuse what this version cannot do, instead of leaving it out in silence.
 
     Raises:
-        ConfigurationError: OPC UA or questions in plain language are asked for.
+        ConfigurationError: OPC UA is asked for.
     """
-    for name, wanted in (("OPCUA_ENABLED", settings.opcua_enabled), ("VLM_ENABLED", settings.vlm_enabled)):
-        if wanted:
-            raise ConfigurationError(f"{name}=true, but this version has no such part yet; set it to false")
+    if settings.opcua_enabled:
+        raise ConfigurationError("OPCUA_ENABLED=true, but this version has no such part yet; set it to false")
 
 
 def prepare_data_dir(settings: Settings, min_free_bytes: int = MIN_FREE_BYTES) -> None:

@@ -4,9 +4,6 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 from reportlab.lib.colors import Color, black, white
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
@@ -15,8 +12,6 @@ from reportlab.platypus import Flowable
 
 from serving.tables import InspectionDetection
 
-_LONGEST_SIDE_PX: Final = 1600
-_JPEG_QUALITY: Final = 88
 _LARGEST_W: Final = 169 * mm  # A4 within the report's margins
 _LARGEST_H: Final = 112 * mm
 _MARK: Final = Color(0.85, 0.05, 0.25)
@@ -24,27 +19,6 @@ _FILL: Final = Color(0.85, 0.05, 0.25, alpha=0.18)
 _REGION_OF_INTEREST: Final = Color(0.05, 0.45, 0.75)
 _EMPTY: Final = Color(0.93, 0.93, 0.93)
 Point = Sequence[float]
-
-
-def to_jpeg(pixels_rgb: npt.NDArray[np.uint8]) -> bytes:
-    """The picture as JPEG, no longer than 1600 pixels.
-
-    Args:
-        pixels_rgb: uint8, (height, width, 3), RGB.
-
-    Raises:
-        ValueError: It cannot be encoded.
-    """
-    height_px, width_px = pixels_rgb.shape[:2]
-    scale = min(1.0, _LONGEST_SIDE_PX / max(height_px, width_px))
-    if scale < 1.0:
-        size_wh = (max(1, round(width_px * scale)), max(1, round(height_px * scale)))
-        pixels_rgb = cv2.resize(pixels_rgb, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    bgr = cv2.cvtColor(pixels_rgb, cv2.COLOR_RGB2BGR)
-    done, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    if not done:
-        raise ValueError("the picture cannot be encoded")
-    return encoded.tobytes()
 
 
 class PictureWithRegions(Flowable):  # type: ignore[misc]  # reportlab ships no types

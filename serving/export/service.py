@@ -10,12 +10,13 @@ from models.intake import read_image
 from serving.errors import NotFound
 from serving.export import repository
 from serving.export.report import ReportedInspection
-from serving.export.report_picture import to_jpeg
+from serving.images.jpeg import to_jpeg
 from serving.inspections import repository as inspections
 from serving.media.store import MediaStore
 from serving.tables import Inspection, InspectionDetection
 
 MOST_OF_A_PART: Final = 20
+_LONGEST_SIDE_PX: Final = 1600
 
 
 def report_of_inspection(
@@ -71,6 +72,6 @@ def _picture(media: MediaStore, row: Inspection) -> tuple[bytes | None, str | No
     if file is None:
         return None, "The picture is missing on disk."
     try:
-        return to_jpeg(read_image(file.read_bytes()).pixels_rgb), None
+        return to_jpeg(read_image(file.read_bytes()).pixels_rgb, longest_side_px=_LONGEST_SIDE_PX), None
     except (OSError, ModelError, ValueError):
         return None, "The picture on disk cannot be read."

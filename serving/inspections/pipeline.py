@@ -83,7 +83,13 @@ async def inspect_and_store(
         await asyncio.to_thread(_withdraw_unless_recorded, platform, picture.path, inspection_id)
         raise
     platform.live.media.settle(picture.path)
-    platform.metrics.observe_inspection(order.station_id, answer.decision, answer.timings_ms)
+    platform.metrics.observe_inspection(
+        order.station_id,
+        answer.decision,
+        answer.timings_ms,
+        total_ms=answer.total_time_ms,
+        class_names=(found.class_name for found in answer.detections),
+    )
     return answer
 
 

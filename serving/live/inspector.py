@@ -133,6 +133,11 @@ class LiveInspector:
         return self.models.current
 
     @property
+    def waiting(self) -> int:
+        """Pictures that wait for a worker thread."""
+        return self._pool.waiting
+
+    @property
     def runtime(self) -> Runtime | None:
         """The runtime of the model in use, None while there is none."""
         model = self.models.current

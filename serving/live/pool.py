@@ -33,12 +33,20 @@ class InferencePool:
         self._lock = threading.Lock()
         self._stuck = 0
         self._replaced = 0
+        # A lock of its own: jobs are cancelled, and counted, while the other one is held.
+        self._counting = threading.Lock()
+        self._waiting = 0
         self._executor = self._new_executor()
 
     @property
     def stuck(self) -> int:
         """Threads of the present set that are past the deadline of their job."""
         return self._stuck
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that no thread has begun."""
+        return self._waiting
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`, run in one of the threads.
@@ -47,7 +55,7 @@ class InferencePool:
             InferenceError: Not done within the deadline, counted from the call. No verdict, so never a *pass*.
         """
         executor = self._executor
-        job = executor.submit(work)
+        job = self._submit(executor, work)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await asyncio.wrap_future(job)
@@ -60,6 +68,25 @@ class InferencePool:
     def close(self) -> None:
         """Takes no more work; a thread that hangs is left to the end of the process."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> "Future[T]":
+        def begin() -> T:
+            self._count_waiting(-1)
+            return work()
+
+        self._count_waiting(1)
+        try:
+            job = executor.submit(begin)
+        except RuntimeError:
+            self._count_waiting(-1)
+            raise
+        # What is cancelled never began, whether the caller gave up or the executor was replaced.
+        job.add_done_callback(lambda done: self._count_waiting(-1) if done.cancelled() else None)
+        return job
+
+    def _count_waiting(self, change: int) -> None:
+        with self._counting:
+            self._waiting += change
 
     def _new_executor(self) -> ThreadPoolExecutor:
         name = f"{self._name}-{self._replaced}"

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
 
 from serving.auth.dependencies import current_user
 from serving.platform import PlatformDep
@@ -22,4 +23,4 @@ async def metrics(
     """All metrics. A Prometheus on this machine needs no token; everybody else does."""
     if not platform.peers.is_this_machine(request.scope):
         await current_user(request, platform, credentials)
-    return Response(platform.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
+    return Response(await run_in_threadpool(platform.metrics.expose), media_type=CONTENT_TYPE_LATEST)

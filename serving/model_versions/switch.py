@@ -214,6 +214,7 @@ class ModelSwitch:
             self._live.models.swap(model)
             self._previous = self._previous if is_same else old
             self._metrics.show_model(model.name, model.version, model.backend)
+            self._metrics.count_swap(act.action.removeprefix("model."))
             _log.info("model_switched", action=act.action, model_version=model.version, backend=model.backend)
             self._publish(act, old, model)
         return old

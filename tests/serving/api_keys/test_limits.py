@@ -117,6 +117,7 @@ def test_everything_else_is_shut_when_the_key_names_stations(
         ("GET", "/api/v1/statistics"),
         ("GET", "/api/v1/statistics/parts"),
         ("GET", "/api/v1/trends"),
+        ("POST", "/api/v1/query"),
     }  # and the camera, whose default station is not `a`
 
 

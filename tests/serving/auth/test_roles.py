@@ -69,6 +69,7 @@ _LOWEST_ROLE = {
     ("GET", "/api/v1/statistics"): "viewer",
     ("GET", "/api/v1/statistics/parts"): "viewer",
     ("GET", "/api/v1/trends"): "viewer",
+    ("POST", "/api/v1/query"): "viewer",
     ("GET", "/api/v1/storage/usage"): "viewer",
     ("POST", "/api/v1/storage/cleanup"): "engineer",
     ("POST", "/api/v1/storage/retention/passes"): "admin",  # and the platform's own account

@@ -18,7 +18,7 @@ from serving.errors import ConfigurationError
 from serving.settings import Settings
 
 
-@pytest.mark.parametrize("name", ["opcua_enabled", "vlm_enabled"])
+@pytest.mark.parametrize("name", ["opcua_enabled"])
 def test_start_is_refused_when_a_missing_part_is_asked_for(settings: Settings, name: str) -> None:
     check_supported(settings)
     with pytest.raises(ConfigurationError, match=name.upper()):

@@ -170,7 +170,6 @@ def test_output_is_whole_and_without_secrets_when_it_is_a_file(ussop: _Ussop, ru
         ({"SECRET_KEY": "short"}, "SECRET_KEY is shorter than 32 bytes"),
         ({"DATA_DIR": "/proc/ussop"}, "the data folder /proc/ussop cannot be used"),
         ({"OPCUA_ENABLED": "true"}, "OPCUA_ENABLED=true"),
-        ({"VLM_ENABLED": "true"}, "VLM_ENABLED=true"),
         ({"DATABASE_URL": "postgresql://ussop@127.0.0.1:1/none"}, "the database cannot be prepared"),
     ],
 )

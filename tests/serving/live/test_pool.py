@@ -33,6 +33,34 @@ def test_there_is_an_error_in_time_when_the_network_hangs() -> None:
         let_go.set()
 
 
+def test_waiting_jobs_are_counted_until_they_begin_or_are_given_up() -> None:
+    let_go, begun = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        let_go.wait(30)
+
+    async def scenario() -> None:
+        pool = InferencePool(workers=1, timeout_s=20)
+        first = asyncio.create_task(pool.run(hold))
+        await asyncio.to_thread(begun.wait, 20)
+        others = [asyncio.create_task(pool.run(lambda: 7)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert pool.waiting == 3
+        others[0].cancel()
+        await asyncio.gather(others[0], return_exceptions=True)
+        assert pool.waiting == 2
+        let_go.set()
+        await asyncio.gather(first, *others[1:])
+        assert pool.waiting == 0
+        pool.close()
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        let_go.set()
+
+
 def test_threads_are_replaced_when_all_of_them_hang() -> None:
     let_go = threading.Event()
 

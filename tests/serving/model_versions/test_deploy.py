@@ -47,7 +47,9 @@ def test_next_inspection_uses_the_version_when_it_was_deployed(
     assert version == "2"
     assert confidence == pytest.approx(_CONFIDENCE["2"], abs=0.01)
     assert engineer.get("/api/v1/health").json()["model"]["version"] == "2"
-    assert 'version="2"' in engineer.get("/metrics").text
+    text = engineer.get("/metrics").text
+    assert 'version="2"' in text
+    assert 'ussop_model_swaps_total{action="deployed"} 1.0' in text
     assert rest.version_of_alias(MODEL_NAME, DEPLOYED).version == "2"
     assert ("model.deployed", "model/2") in audit_of(app)
     (told,) = engineer.get("/api/v1/events?after=0&types=model&wait_s=5").json()["events"][-1:]

@@ -1,0 +1,1 @@
+"""Questions in plain language, answered from what was counted and nothing else."""

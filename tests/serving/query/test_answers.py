@@ -1,0 +1,199 @@
+"""Questions that a language model answers by our tools, and answers that are let through only with a ground."""
+
+import base64
+import json
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from serving.query import service
+from serving.query.conversation import MOST_CALLS, MOST_PICTURES, MOST_TURNS
+from serving.query.refusal import NOT_IN_DATA
+from tests.serving.api_keys.test_limits import make_key
+from tests.serving.conftest import bearer, log_in
+from tests.serving.query.conftest import QUESTION, AskedPlant
+from tests.serving.query.fake_service import KEY, Reply, call, names_of, results_in, says, text
+
+_COUNT = call("count_defects", period="this week", station="Station 3", defect_class="scratches")
+_GOOD = '17 scratches were detected at station "line-3" over the last 7 days.'
+
+
+def test_answer_carries_what_it_rests_on_when_tools_were_called(plant: AskedPlant) -> None:
+    plant.fake.will(says(_COUNT), says(text(_GOOD)))
+    answer = plant.ask().json()
+    assert (answer["question"], answer["answer"], answer["backend"]) == (QUESTION, _GOOD, "anthropic")
+    assert answer["answered"] is True
+    assert [row["values"]["defects_of_class"] for row in answer["figures"]] == [17]
+    wanted = answer["filters"][0]["values"]
+    assert (wanted["station"], wanted["period"], wanted["defect_class"]) == ("line-3", "this week", "scratch")
+    first, second = plant.fake.requests
+    assert first["messages"] == [{"role": "user", "content": QUESTION}]
+    assert first["model"] == plant.settings.vlm_model
+    assert json.loads(results_in(second)[0]["content"][0]["text"])["defects_of_class"] == 17
+    assert plant.fake.paths == ["/v1/messages"] * 2
+    assert KEY in " ".join(plant.fake.headers[0].values())
+
+
+def test_picture_goes_along_made_smaller_when_the_model_looks_at_it(plant: AskedPlant) -> None:
+    plant.fake.will(
+        says(call("list_inspections", period="today", station="line-3", decision="fail", limit=1)),
+        says(call("look_at_picture", inspection_id=plant.inspected_id)),
+        says(text(f'Inspection "{plant.inspected_id}" shows a scratch.')),
+    )
+    answer = plant.ask("What does the newest failure look like?").json()
+    assert answer["answered"] is True
+    assert answer["inspection_ids"] == [plant.inspected_id]
+    image = results_in(plant.fake.requests[-1])[0]["content"][1]
+    assert image["source"]["media_type"] == "image/jpeg"
+    assert base64.b64decode(image["source"]["data"]).startswith(b"\xff\xd8\xff")
+
+
+def test_pictures_and_calls_end_when_the_budget_is_used_up(plant: AskedPlant) -> None:
+    look = says(*(call("look_at_picture", n, inspection_id=plant.inspected_id) for n in range(MOST_CALLS + 4)))
+    plant.fake.will(look, says(text(NOT_IN_DATA)))
+    assert plant.ask().json()["answered"] is False
+    results = results_in(plant.fake.requests[-1])
+    assert len(results) == MOST_CALLS + 4
+    assert sum(not result.get("is_error") for result in results) == MOST_PICTURES
+    assert plant.fake.requests[-1]["tool_choice"] == {"type": "none"}
+
+
+@pytest.mark.parametrize(
+    "invented",
+    [
+        '18 scratches were detected at station "line-3".',
+        "Eighteen scratches were detected.",
+        "\uff11\uff18 scratches were detected.",
+        "十八 scratches were detected.",
+        "The pass rate was 99.9 %.",
+        "17 scratches, twice as many as before.",
+        "17 scratches, see https://example.invalid/17.",
+        "![17](x) scratches",
+        "17 scratches out of 1,000.",
+        "",
+    ],
+)
+def test_answer_is_refused_when_it_still_says_what_no_tool_said(plant: AskedPlant, invented: str) -> None:
+    plant.fake.will(says(_COUNT), says(text(invented)), says(text(invented)))
+    answer = plant.ask().json()
+    assert (answer["answered"], answer["answer"]) == (False, NOT_IN_DATA)
+    assert len(plant.fake.requests) == 3
+    assert plant.fake.requests[-1]["messages"][-1]["role"] == "user"
+
+
+def test_answer_is_let_through_when_it_was_corrected(plant: AskedPlant) -> None:
+    plant.fake.will(says(_COUNT), says(text("There were 18.")), says(text(_GOOD)))
+    assert plant.ask().json()["answer"] == _GOOD
+    assert "'18'" in plant.fake.requests[-1]["messages"][-1]["content"]
+
+
+def test_answer_is_refused_when_nothing_was_looked_up(plant: AskedPlant) -> None:
+    plant.fake.will(says(text("All is well.")))
+    answer = plant.ask().json()
+    assert (answer["answered"], answer["figures"]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b'{"error": {"type": "overloaded_error"}}', 529),
+        Reply(b'{"error": "slow down"}', 429, {"Retry-After": "60"}),
+        Reply(f'{{"error": "bad key {KEY}"}}'.encode(), 401),
+        Reply(b"<html>", 200),
+        Reply(b"{}", 200),
+        Reply(b"[" * 100_000, 200),
+        Reply(b'{"content": null}', 200),
+        Reply(b'{"content": [{"type": "server_tool_use", "id": "x", "name": "bash", "input": {}}]}', 200),
+        Reply(b'{"content": [{"type": "tool_use", "id": "../../x", "name": "count_defects", "input": {}}]}', 200),
+        Reply(b'{"content": [{"type": "tool_use", "id": "x", "name": "count_defects", "input": "DROP"}]}', 200),
+        Reply(b'{"content": [{"type": "text", "text": "' + b"a" * 2_000_000 + b'"}]}', 200),
+        Reply(b"", 302, {"Location": "/elsewhere"}),
+        Reply(b"x", 200, {"Content-Encoding": "gzip"}),
+        Reply(b"", 500),
+    ],
+)
+def test_unavailable_when_the_service_fails(
+    plant: AskedPlant, reply: Reply, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plant.fake.will(reply)
+    answer = plant.ask()
+    assert (answer.status_code, answer.json()["code"]) == (503, "query_unavailable")
+    logged = capsys.readouterr().out
+    assert '"event": "question"' in logged
+    assert KEY not in answer.text + logged
+    assert len(plant.fake.paths) == 1  # not tried again, and not followed elsewhere
+
+
+def test_unavailable_when_tools_are_called_without_end(plant: AskedPlant) -> None:
+    plant.fake.will(says(call("list_stations")))
+    answer = plant.ask()
+    assert (answer.status_code, answer.json()["code"]) == (503, "query_unavailable")
+    assert len(plant.fake.requests) == MOST_TURNS
+
+
+def test_talk_ends_when_the_tokens_are_spent(plant: AskedPlant) -> None:
+    plant.fake.will(says(call("list_stations"), tokens=10**9))
+    assert plant.ask().status_code == 503
+    assert len(plant.fake.requests) == 2
+
+
+def test_unavailable_when_the_service_is_late(plant: AskedPlant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "TIMEOUT_S", 0.3)
+    released = threading.Event()
+
+    def wait(_request: dict[str, Any]) -> Reply:
+        released.wait(30)
+        return says(text(NOT_IN_DATA))
+
+    plant.fake.script = wait
+    try:
+        answer = plant.ask()
+    finally:
+        released.set()
+    assert (answer.status_code, answer.json()["detail"]) == (503, "no answer within 0.3 s")
+
+
+def test_other_stations_are_not_seen_when_the_key_names_some(plant: AskedPlant) -> None:
+    secret = make_key(plant.database, stations=["line-1"])[1]
+    plant.fake.will(
+        says(
+            call("count_inspections", 0, period="this week"),
+            call("count_inspections", 1, period="this week", station="line-3"),
+            call("list_inspections", 2, period="this week"),
+            call("look_at_picture", 3, inspection_id=plant.inspected_id),
+            call("list_model_versions", 4),
+            call("list_stations", 5),
+            call("break_down", 6, period="this week", by="part"),
+            call("trend", 7, period="this week"),
+        ),
+        says(text("23 inspections were made.")),
+    )
+    with httpx.Client(base_url=plant.client.base_url, trust_env=False, timeout=20) as client:
+        answer = client.post("/api/v1/query", json={"question": "all?"}, headers={"X-API-Key": secret})
+    assert answer.json()["answered"] is True
+    told = json.dumps(results_in(plant.fake.requests[-1])).replace("there is no station 'line-3'", "")
+    assert "line-3" not in told
+    assert "press" not in told
+    counted, *_ = answer.json()["figures"]
+    assert counted["values"]["inspections"] == 23
+    errors = [bool(result.get("is_error")) for result in results_in(plant.fake.requests[-1])]
+    assert errors == [False, True, False, True, True, False, False, False]
+    assert "list_model_versions" not in names_of(plant.fake.requests[0]["tools"])
+
+
+def test_question_is_in_the_audit_log_without_the_key_when_asked(plant: AskedPlant) -> None:
+    plant.fake.will(says(_COUNT), says(text(_GOOD)))
+    assert plant.ask(f"Is {KEY} or sk-ant-another-key good?").status_code == 200
+    admin = bearer(log_in(plant.client, "admin"))
+    entry = plant.client.get("/api/v1/audit", params={"action": "query.asked"}, headers=admin).json()["entries"][0]
+    assert entry["actor"]["name"] == "viewer"
+    assert entry["after"]["tools"] == ["count_defects"]
+    assert entry["after"]["question"] == "Is *** or *** good?"
+
+
+@pytest.mark.parametrize("question", ["", "  ", "x" * 501, None, 7])
+def test_question_is_refused_when_it_is_no_question(plant: AskedPlant, question: Any) -> None:
+    assert plant.client.post("/api/v1/query", json={"question": question}).status_code == 422
+    assert plant.fake.requests == []
