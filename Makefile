@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 # Extra arguments for pip, for instance an index with CPU builds of torch.
 PIP_ARGS ?=
+# Processes that share the tests, file by file: most tests wait for servers of their own.
+TEST_WORKERS ?= 2
 
 .PHONY: run run-serving setup setup-serving setup-dev dashboard dashboard-check test check bench format clean
 
@@ -24,7 +26,7 @@ dashboard-check: $(VENV)/.dev dashboard  ## Types as the API has them now, compi
 	@sh dashboards/operator/check.sh $(abspath $(BIN))/python
 
 test: $(VENV)/.dev dashboard  ## The whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 check: $(VENV)/.dev  ## Format, lint, types, import contracts, file sizes
 	$(BIN)/ruff format --check .
