@@ -22,6 +22,9 @@ from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
 from serving.batch.endpoints import router as batch
 from serving.clock import utc_now
+from serving.config.book import ConfigBook
+from serving.config.endpoints import router as config
+from serving.config.watch import following_config
 from serving.curation.endpoints import router as curation
 from serving.dashboard.mount import add_dashboard
 from serving.database import Database, open_database
@@ -96,6 +99,7 @@ ROUTERS = (
     alerts,
     query,
     audit,
+    config,
     events,
     users,
     api_keys,
@@ -126,6 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
                 try:
                     # The events begin last and end first: nothing is told by halves.
                     async with (
+                        following_config(platform),
                         _following(platform),
                         _importing(platform),
                         _watching_space(platform),
@@ -180,7 +185,8 @@ def _compose(
     regions = Segmenter(settings, networks, live.media)
     sessions = SessionChecker(database)
     metrics.watch_queue("segmentations", lambda: regions.waiting)
-    figures = Statistics(database, settings.timezone, utc_now)
+    config_book = ConfigBook(settings, database)
+    figures = Statistics(database, lambda: config_book.current.zone, utc_now)
     switch = ModelSwitch(
         live,
         database,
@@ -190,6 +196,7 @@ def _compose(
     )
     return Platform(
         settings=settings,
+        config=config_book,
         database=database,
         live=live,
         switch=switch,
@@ -241,7 +248,12 @@ async def _importing(platform: Platform) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _watching_space(platform: Platform) -> AsyncIterator[None]:
     """Watch the free disk within the block."""
-    watch = SpaceWatch(platform.settings, platform.database, platform.metrics)
+    watch = SpaceWatch(
+        platform.settings.media_dir,
+        platform.database,
+        platform.metrics,
+        lambda: platform.config.current.storage_alarm_free_percent,
+    )
     watch.start()
     try:
         yield

@@ -13,6 +13,7 @@ from serving.auth.service import AuthService
 from serving.auth.sessions import SessionChecker
 from serving.auth.tokens import TokenIssuer
 from serving.clock import Clock, utc_now
+from serving.config.book import ConfigBook
 from serving.database import Database
 from serving.datasets.importer import ImportRunner
 from serving.events.stream import EventStream
@@ -37,6 +38,7 @@ class Platform:
 
     Attributes:
         settings: The settings, with a signing key.
+        config: What may be changed while it runs.
         database: Readers and the writer.
         live: The deployed model.
         switch: Puts another version of the model to use.
@@ -63,6 +65,7 @@ class Platform:
     """
 
     settings: Settings
+    config: ConfigBook
     database: Database
     live: LiveInspector
     switch: ModelSwitch

@@ -3,38 +3,28 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
+from serving.delivery.settings import DeliverySettings
 from serving.errors import ConfigurationError
-
-
-def _split(value: Any) -> Any:
-    """The items of a comma-separated text; anything else is left for Pydantic to judge."""
-    if isinstance(value, str):
-        return tuple(item.strip() for item in value.split(",") if item.strip())
-    return value
-
-
-def _absolute(value: Any) -> Any:
-    """The path made absolute, so that a later change of the working folder moves nothing."""
-    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+from serving.setting_types import (
+    AbsolutePath,
+    CommaSeparated,
+    FreePercent,
+    KeepDays,
+    KeepFailures,
+    LatencyBudget,
+    LogLevel,
+    Port,
+    SpaceMinDays,
+    TimezoneName,
+)
 
 
 def _default_database_url(data: dict[str, Any]) -> str:
     return f"sqlite:///{data['data_dir'] / 'ussop.db'}" if "data_dir" in data else ""
-
-
-def _known_timezone(value: str) -> str:
-    """The name, if the time zone database has it."""
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        msg = "not a time zone of the IANA database"
-        raise ValueError(msg) from error
-    return value
 
 
 def _fit_for_header(value: SecretStr | None) -> SecretStr | None:
@@ -45,11 +35,7 @@ def _fit_for_header(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Settings(BaseSettings):
+class Settings(DeliverySettings):
     """Everything that can be set. The environment name is the field's name in capitals, without prefix."""
 
     model_config = SettingsConfigDict(
@@ -60,12 +46,10 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    data_dir: Annotated[Path, BeforeValidator(_absolute), Field(validate_default=True)] = Path("var")
+    data_dir: AbsolutePath = Path("var")
     """Folder of everything the platform writes: database, pictures, bundles, keys, logs of the supervisor."""
 
-    dashboard_dir: Annotated[Path, BeforeValidator(_absolute), Field(validate_default=True)] = (
-        Path(__file__).resolve().parents[1] / "dashboards" / "operator" / "dist"
-    )
+    dashboard_dir: AbsolutePath = Path(__file__).resolve().parents[1] / "dashboards" / "operator" / "dist"
     """Folder of the built dashboard, which the API serves at `/`; by default that of this installation."""
 
     api_host: str = "127.0.0.1"
@@ -193,25 +177,25 @@ class Settings(BaseSettings):
     max_import_mb: Annotated[int, Field(ge=1, le=102_400)] = 2048
     """Largest data set in MiB that may be sent as a zip file; unpacked it may be four times as large."""
 
-    retention_pass_days: Annotated[int, Field(ge=0, le=36_500)] = 30
+    retention_pass_days: KeepDays = 30
     """Days for which pictures of *pass* are kept; 0 keeps them for ever."""
 
-    retention_uncertain_days: Annotated[int, Field(ge=0, le=36_500)] = 90
+    retention_uncertain_days: KeepDays = 90
     """Days for which pictures of *uncertain* are kept; 0 keeps them for ever."""
 
-    retention_fail_days: Annotated[int, Field(ge=0, le=36_500)] = 365
+    retention_fail_days: KeepDays = 365
     """Days for which pictures of *fail* are kept; 0 keeps them for ever."""
 
-    retention_last_failures: Annotated[int, Field(ge=0, le=100_000)] = 100
+    retention_last_failures: KeepFailures = 100
     """So many newest failures of each station keep their pictures, however old they are."""
 
-    retention_free_target_percent: Annotated[float, Field(ge=0, le=90)] = 5.0
+    retention_free_target_percent: FreePercent = 5.0
     """Below this share of free disk, retention takes the oldest pictures of *pass* before their time; 0 never does."""
 
-    retention_space_min_days: Annotated[int, Field(ge=1, le=36_500)] = 7
+    retention_space_min_days: SpaceMinDays = 7
     """Days for which no picture is taken before its time, however full the disk is."""
 
-    storage_alarm_free_percent: Annotated[float, Field(ge=0, le=90)] = 10.0
+    storage_alarm_free_percent: FreePercent = 10.0
     """Share of free disk in per cent below which an alert is raised; 0 raises none."""
 
     storage_reserve_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 200
@@ -244,13 +228,13 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     """`console` for people, `json` for a log collector."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: LogLevel = "INFO"
     """Least severe level that is logged."""
 
-    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
+    timezone: TimezoneName = "UTC"
     """IANA name of the plant's time zone, for days and shifts; stored times are UTC."""
 
-    gate_latency_budget_ms: Annotated[float, Field(gt=0.0, le=60_000.0)] = 200.0
+    gate_latency_budget_ms: LatencyBudget = 200.0
     """Longest 95th percentile of one inference, in milliseconds, with which the gate lets a version be deployed."""
 
     image_url_ttl_s: Annotated[int, Field(ge=10, le=604_800)] = 3600

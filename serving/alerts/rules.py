@@ -44,7 +44,7 @@ class RuleValues(BaseModel):
 class StationRules(BaseModel):
     """What holds differently at one station; what is left out is as everywhere."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     pass_rate_target_percent: Percent | None = None
     alert_window_min: WindowMinutes | None = None

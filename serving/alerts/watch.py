@@ -110,7 +110,7 @@ class RuleWatch:
 @asynccontextmanager
 async def judging_stations(platform: Platform) -> AsyncIterator[None]:
     """Judge the stations by the rules within the block."""
-    watch = RuleWatch(platform.database, platform.metrics, AlertRules, platform.clock)
+    watch = RuleWatch(platform.database, platform.metrics, lambda: platform.config.current, platform.clock)
     watch.start()
     try:
         yield

@@ -42,6 +42,11 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether what is called so is never told."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _struck_out(str(key), inner) for key, inner in value.items()}
@@ -55,6 +60,6 @@ def _without_secrets(value: Any) -> Any:
 
 def _struck_out(key: str, value: Any) -> Any:
     # Whether there is a secret may be told; what it is may not.
-    if _SECRET_NAME.search(key) and value is not None and not isinstance(value, bool):
+    if is_secret_name(key) and value is not None and not isinstance(value, bool):
         return _STRUCK_OUT
     return _without_secrets(value)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Response
@@ -53,7 +52,7 @@ async def export_inspections(
     bom: Annotated[bool, Query(description="Begin CSV with a byte order mark, for Excel")] = False,
 ) -> StreamingResponse:
     """All inspections as a file: CSV, XLSX or Parquet."""
-    zone = ZoneInfo(platform.settings.timezone)
+    zone = platform.config.current.zone
     chosen = Chosen(read_period(date_from, date_to, zone), _stations_of(user, station_id), decision)
     stream = RowStream(platform.database, platform.exports, chosen, encoder_of(file_format, bom=bom), zone)
     await stream.open()
@@ -98,7 +97,7 @@ async def report_inspection(
 
 def _report(platform: Platform, user: Principal, gather: Gather, name: str) -> Response:
     inspections, note = gather()
-    order = ReportOrder(user.username, platform.clock(), ZoneInfo(platform.settings.timezone), note)
+    order = ReportOrder(user.username, platform.clock(), platform.config.current.zone, note)
     headers = {"Content-Disposition": f'inline; filename="ussop-report-{name}.pdf"', "Cache-Control": "no-store"}
     return Response(make_report(inspections, order), media_type="application/pdf", headers=headers)
 

@@ -75,7 +75,7 @@ async def start(platform: Platform, version: str, wanted: PromoteIn, user: Princ
     parameters: dict[str, Any] = {
         "version": version,
         "dataset": wanted.dataset or "",
-        "latency_budget_ms": wanted.latency_budget_ms or platform.settings.gate_latency_budget_ms,
+        "latency_budget_ms": wanted.latency_budget_ms or platform.config.current.gate_latency_budget_ms,
         "override_reason": wanted.override_reason or "",
         # The one who asks, never what a client says of itself.
         "approved_by": user.username if wanted.override_reason else "",

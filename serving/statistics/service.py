@@ -1,6 +1,6 @@
 """Figures, trends and yield per part, counted when somebody asks and something has changed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -36,12 +36,12 @@ class Statistics:
     process that did them, elsewhere when the answer expires.
     """
 
-    def __init__(self, database: Database, timezone: str, clock: Clock) -> None:
-        """Takes the database, the plant's time zone (IANA name) and the clock."""
+    def __init__(self, database: Database, zone: Callable[[], ZoneInfo], clock: Clock) -> None:
+        """Takes the database, the plant's time zone, asked for each time, and the clock."""
         self.tallied = Tallied(clock)
         self.threads = CapacityLimiter(_AT_ONCE)
         self._database = database
-        self._zone = ZoneInfo(timezone)
+        self._zone = zone
         self._clock = clock
         self._deleted = 0
         self._statistics: FigureCache[StatisticsOut] = FigureCache(_STATISTICS_GOOD_FOR_S)
@@ -80,7 +80,10 @@ class Statistics:
         Raises:
             StorageUnavailable: The database does not answer.
         """
-        return self._trends.get((scope, interval), self._version(), lambda: self._count_trends(scope, interval))
+        zone = self._zone()
+        return self._trends.get(
+            (scope, interval, zone.key), self._version(), lambda: self._count_trends(scope, interval, zone)
+        )
 
     def parts(self, scope: Scope, *, limit: int, offset: int) -> PartList:
         """One page of the parts inspected in the last hours, the worst first.
@@ -125,12 +128,12 @@ class Statistics:
         with self._database.read() as session:
             return read_totals(session, since, until, stations)
 
-    def _count_trends(self, scope: Scope, interval: Interval) -> TrendsOut:
+    def _count_trends(self, scope: Scope, interval: Interval, zone: ZoneInfo) -> TrendsOut:
         now = self._clock()
         since = now - timedelta(hours=scope.hours)
         with self._database.read() as session:
             quarters = read_quarters(session, since, _end(now), scope.stations)
-        buckets = buckets_between(since, now, interval, self._zone)
+        buckets = buckets_between(since, now, interval, zone)
         counts = [Count() for _ in buckets.labels]
         for quarter, count in quarters.items():
             counts[buckets.index_of(quarter)].add(count)
@@ -146,7 +149,7 @@ class Statistics:
             avg_inspection_time_ms=[count.mean_time_ms for count in counts],
             starts_at=buckets.starts_at,
             interval=interval,
-            timezone=self._zone.key,
+            timezone=zone.key,
             hours=scope.hours,
             station_id=scope.station_id,
             p_chart=PChartOut.model_validate(p_chart(failed, total), from_attributes=True),

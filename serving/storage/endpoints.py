@@ -23,7 +23,7 @@ PassId = Annotated[str, Path(max_length=36)]
 @router.get("/usage")
 def get_usage(platform: PlatformDep, _user: CurrentUser) -> UsageOut:
     """What the disk holds, by kind; how long pictures are kept; and what the last clean-up did."""
-    settings = platform.settings
+    settings, config = platform.settings, platform.config.current
     disk = read_disk(settings.media_dir)
     breakdown, measured_at = platform.usage.breakdown()
     with platform.database.read() as session:
@@ -33,11 +33,11 @@ def get_usage(platform: PlatformDep, _user: CurrentUser) -> UsageOut:
         used_bytes=disk.used_bytes,
         free_bytes=disk.free_bytes,
         free_percent=round(disk.free_percent, 2),
-        is_low=disk.is_low(settings.storage_alarm_free_percent),
+        is_low=disk.is_low(config.storage_alarm_free_percent),
         reserve_bytes=settings.storage_reserve_mb * 2**20,
         breakdown=breakdown,
         measured_at=measured_at,
-        policy=service.policy_out(RetentionPolicy.of(settings)),
+        policy=service.policy_out(RetentionPolicy.of(config)),
         last_cleanup=None if latest is None else service.to_out(latest),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from serving.settings import Settings
+from serving.config.values import RuntimeConfig
 
 DECISIONS: Final = ("pass", "uncertain", "fail")
 """In the order in which pictures go: what is least worth keeping first."""
@@ -31,14 +31,14 @@ class RetentionPolicy:
     space_min_days: int
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The policy of the settings."""
-        days = (settings.retention_pass_days, settings.retention_uncertain_days, settings.retention_fail_days)
+    def of(cls, config: RuntimeConfig) -> Self:
+        """The policy of the configuration."""
+        days = (config.retention_pass_days, config.retention_uncertain_days, config.retention_fail_days)
         return cls(
             days={decision: number for decision, number in zip(DECISIONS, days, strict=True) if number > 0},
-            last_failures=settings.retention_last_failures,
-            free_target_percent=settings.retention_free_target_percent,
-            space_min_days=settings.retention_space_min_days,
+            last_failures=config.retention_last_failures,
+            free_target_percent=config.retention_free_target_percent,
+            space_min_days=config.retention_space_min_days,
         )
 
     def cutoffs(self, now: datetime) -> dict[str, datetime]:

@@ -41,7 +41,7 @@ async def begin(platform: Platform, wanted: RetentionIn, actor: Actor) -> PassOu
     if not wanted.dry_run:
         await asyncio.to_thread(finish_removals, platform.database, platform.live.media)
     plan = await asyncio.to_thread(_plan, platform, allow_more=wanted.allow_more)
-    now, policy = platform.clock(), RetentionPolicy.of(platform.settings)
+    now, policy = platform.clock(), RetentionPolicy.of(platform.config.current)
     written = platform.database.write(lambda session: _begin(session, plan, policy, wanted, actor, now))
     return to_out(await asyncio.wrap_future(written))
 
@@ -96,7 +96,7 @@ def _plan(platform: Platform, *, allow_more: bool) -> Plan:
     now = platform.clock()
     around = Circumstances(now, platform.clock_watch.jump_s(now), disk.total, disk.free)
     with platform.database.read() as session:
-        return make_plan(session, RetentionPolicy.of(platform.settings), around, allow_more=allow_more)
+        return make_plan(session, RetentionPolicy.of(platform.config.current), around, allow_more=allow_more)
 
 
 def _begin(

@@ -1,7 +1,9 @@
 """Watches the free disk: an alert while there is too little, ended when there is enough again."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -11,7 +13,6 @@ from serving.alerts.service import raise_alert, resolve_alert
 from serving.database import Database
 from serving.errors import ServingError
 from serving.metrics.registry import Metrics
-from serving.settings import Settings
 from serving.storage.usage import Disk, read_disk
 
 ALERT_KEY: Final = "storage:space"
@@ -25,9 +26,26 @@ _log = structlog.get_logger(__name__)
 class SpaceWatch:
     """Looks every few seconds. An alert that cannot be stored (the disk may be full) is raised at the next look."""
 
-    def __init__(self, settings: Settings, database: Database, metrics: Metrics, *, poll_s: float = POLL_S) -> None:
-        """Takes what it works on; `start` begins."""
-        self._settings = settings
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        metrics: Metrics,
+        alarm_percent: Callable[[], float],
+        *,
+        poll_s: float = POLL_S,
+    ) -> None:
+        """Takes what it works on; `start` begins.
+
+        Args:
+            folder: Any on the disk.
+            database: Where alerts are kept.
+            metrics: Counts looks that fail.
+            alarm_percent: Share of free disk in per cent below which an alert is raised, asked for at each look.
+            poll_s: Seconds between two looks.
+        """
+        self._folder = folder
+        self._alarm_percent = alarm_percent
         self._database = database
         self._metrics = metrics
         self._poll_s = poll_s
@@ -52,8 +70,8 @@ class SpaceWatch:
         Raises:
             ServingError: Disk or database do not answer.
         """
-        disk = await asyncio.to_thread(read_disk, self._settings.media_dir)
-        alarm_percent = self._settings.storage_alarm_free_percent
+        disk = await asyncio.to_thread(read_disk, self._folder)
+        alarm_percent = self._alarm_percent()
         is_low = disk.is_low(alarm_percent * (_HYSTERESIS if self._was_low else 1.0))
         if is_low == self._was_low:
             return

@@ -150,6 +150,12 @@ def _delete(stage: Stage, path: str) -> httpx.Response:
 
 
 # (method, route): (the call, the action that the audit log must name)
+def revert_config(stage: Stage) -> httpx.Response:
+    """A way back from a change."""
+    assert stage.client.post(f"{V1}/config", json={"takt_s": 3}).status_code == 200
+    return _post(stage, "/config/revert/0", {})
+
+
 ACTS: Final[Mapping[tuple[str, str], tuple[Callable[[Stage], httpx.Response], str]]] = {
     ("POST", f"{V1}/auth/login"): (
         lambda s: s.client.post(f"{V1}/auth/login", json={"username": "viewer", "password": PASSWORD}),
@@ -173,6 +179,8 @@ ACTS: Final[Mapping[tuple[str, str], tuple[Callable[[Stage], httpx.Response], st
         lambda s: _post(s, f"/alerts/{s.alert()}/acknowledge", {}),
         "alert.acknowledged",
     ),
+    ("POST", f"{V1}/config"): (lambda s: _post(s, "/config", {"takt_s": 2}), "config.changed"),
+    ("POST", f"{V1}/config/revert/{{revision}}"): (revert_config, "config.reverted"),
     ("POST", f"{V1}/batch/jobs"): (make_job, "batch.created"),
     ("POST", f"{V1}/batch/jobs/{{job_id}}/cancel"): (
         lambda s: _post(s, f"/batch/jobs/{s.job()}/cancel", {}),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -38,7 +39,7 @@ class Plant(Past):
 
     def in_zone(self, timezone: str) -> Statistics:
         """Statistics on the clock of a zone; nothing is cached yet."""
-        return Statistics(self.database, timezone, self.clock)
+        return Statistics(self.database, lambda: ZoneInfo(timezone), self.clock)
 
 
 @pytest.fixture(scope="package")

@@ -63,17 +63,14 @@ def test_folder_is_left_out_when_it_is_missing(tmp_path: Path) -> None:
 @pytest.fixture
 def watch(app: FastAPI, admin: httpx.Client, settings: Settings) -> SpaceWatch:
     """A watch that is asked to look and does not by itself; every disk is too full for it."""
-    everything = settings.model_copy(update={"storage_alarm_free_percent": 100.0})
-    return SpaceWatch(everything, app.state.platform.database, Metrics())
+    return SpaceWatch(settings.media_dir, app.state.platform.database, Metrics(), lambda: 100.0)
 
 
-async def test_alert_comes_and_goes_when_the_disk_fills_and_empties(
-    watch: SpaceWatch, shelf: Stock, settings: Settings
-) -> None:
+async def test_alert_comes_and_goes_when_the_disk_fills_and_empties(watch: SpaceWatch, shelf: Stock) -> None:
     await watch.look()
     await watch.look()
     assert shelf.open_alerts() == ["Little free disk"]
-    watch._settings = settings  # nothing is too full for these
+    watch._alarm_percent = lambda: 0.0  # nothing is too full for that
     await watch.look()
     assert shelf.open_alerts() == []
 
@@ -82,7 +79,7 @@ async def test_alert_of_an_earlier_process_ends_when_there_is_room(
     watch: SpaceWatch, app: FastAPI, shelf: Stock, settings: Settings
 ) -> None:
     await watch.look()
-    await SpaceWatch(settings, app.state.platform.database, Metrics()).look()
+    await SpaceWatch(settings.media_dir, app.state.platform.database, Metrics(), lambda: 0.0).look()
     assert shelf.open_alerts() == []
 
 

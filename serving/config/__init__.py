@@ -1,0 +1,1 @@
+"""What may be changed while the platform runs: validated, in numbered revisions, with a way back."""
