@@ -30,6 +30,9 @@ from serving.dashboard.mount import add_dashboard
 from serving.database import Database, open_database
 from serving.datasets.endpoints import router as datasets
 from serving.datasets.importer import ImportRunner
+from serving.delivery.deliveries import Deliveries, delivering
+from serving.delivery.endpoints import router as delivery
+from serving.delivery.setup import DeliverySetup
 from serving.docs import add_docs
 from serving.error_responses import add_error_handlers
 from serving.events.endpoints import router as events
@@ -98,6 +101,7 @@ ROUTERS = (
     export,
     alerts,
     query,
+    delivery,
     audit,
     config,
     events,
@@ -117,7 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
         ConfigurationError: No signing key, or a setting that cannot be used.
     """
     tokens, metrics, peers = TokenIssuer(settings), Metrics(), Peers(settings.trusted_proxies)
-    keys = KeyBook()
+    keys, outward = KeyBook(), DeliverySetup.of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -125,12 +129,15 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             live = await LiveInspector.open(settings, database)
             try:
-                app.state.platform = platform = _compose(settings, database, live, tokens, keys, metrics, peers)
+                app.state.platform = platform = _compose(
+                    settings, database, live, tokens, keys, metrics, peers, outward
+                )
                 platform.questions.start()
                 try:
                     # The events begin last and end first: nothing is told by halves.
                     async with (
                         following_config(platform),
+                        delivering(platform.deliveries),
                         _following(platform),
                         _importing(platform),
                         _watching_space(platform),
@@ -174,6 +181,7 @@ def _compose(
     keys: KeyBook,
     metrics: Metrics,
     peers: Peers,
+    outward: DeliverySetup,
 ) -> Platform:
     keys.open(database)
     metrics.watch_queue("writes", lambda: database.writes_waiting)
@@ -216,6 +224,9 @@ def _compose(
         statistics=figures,
         events=EventStream(settings, database, live.links, sessions, keys, figures.figures, metrics),
         questions=Questions(Sources(settings, database, figures, live, switch), metrics),
+        deliveries=Deliveries(
+            outward.targets(lambda: config_book.current.smtp_least_severity), database, metrics, utc_now
+        ),
     )
 
 

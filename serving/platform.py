@@ -16,6 +16,7 @@ from serving.clock import Clock, utc_now
 from serving.config.book import ConfigBook
 from serving.database import Database
 from serving.datasets.importer import ImportRunner
+from serving.delivery.deliveries import Deliveries
 from serving.events.stream import EventStream
 from serving.export.stream import Exports
 from serving.jobs.prefect import PrefectJobs
@@ -59,6 +60,7 @@ class Platform:
         exports: What exports share.
         events: Tells what happened to those who follow.
         questions: Answers questions in plain language.
+        deliveries: Tells of alerts by mail and webhook.
         clock: The present in UTC.
         clock_watch: Notices when the clock is set forward.
         started_s: When it was opened, on the monotonic clock.
@@ -85,6 +87,7 @@ class Platform:
     statistics: Statistics
     events: EventStream
     questions: Questions
+    deliveries: Deliveries
     exports: Exports = field(default_factory=Exports)
     clock: Clock = utc_now
     clock_watch: ClockWatch = field(default_factory=ClockWatch)

@@ -9,6 +9,7 @@ from serving.alerts import repository
 from serving.alerts.schemas import AlertRead, Severity
 from serving.audit.actor import Actor
 from serving.audit.record import record
+from serving.audit.repository import lock_chain
 from serving.clock import utc_now
 from serving.errors import NotFound
 from serving.tables import Alert, OutboxEvent
@@ -26,6 +27,11 @@ def raise_alert(
     """The identifier of the alert. While one with this `dedupe_key` is open, it counts there."""
     at = now or utc_now()
     alert = repository.find_open(session, dedupe_key)
+    if alert is None:
+        # Two replicas find the same cause at the same moment. The lock is the one that every transaction may take
+        # anyway: a second one could be waited for in the other order.
+        lock_chain(session)
+        alert = repository.find_open(session, dedupe_key)
     if alert is not None:
         alert.occurrences += 1
         alert.last_seen_at = at

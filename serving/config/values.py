@@ -50,7 +50,7 @@ class RuntimeConfig(AlertRules):
         Raises:
             ValidationError: One of them cannot be.
         """
-        return cls.model_validate({**settings.model_dump(include=FROM_SETTINGS), **overrides})
+        return cls.model_validate({**settings.model_dump(include=set(FROM_SETTINGS)), **overrides})
 
     @classmethod
     def of_stored(cls, settings: Settings, overrides: Mapping[str, Any]) -> Self:
