@@ -58,7 +58,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the name that the server calls
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.received.append(Received(self.path, dict(self.headers), body))
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
@@ -103,7 +103,7 @@ class MailBox:
     answer: str = "250 OK"
 
     async def handle_RCPT(  # noqa: N802 - the name that the server calls
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Take a recipient, or not."""
         if address in self.refused:
@@ -111,7 +111,7 @@ class MailBox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Take a mail."""
         content = envelope.content
         assert isinstance(content, bytes)
@@ -130,11 +130,16 @@ def mail_server(tls: ssl.SSLContext | None = None, password: str | None = None) 
     def check(_server: object, _session: object, _envelope: object, _mechanism: str, data: object) -> AuthResult:
         assert isinstance(data, LoginPassword)
         box.logins.append(data.login.decode())
-        return AuthResult(success=data.password == (password or "").encode())
+        return AuthResult(success=data.password == (password or "").encode(), handled=False)
 
     options: dict[str, Any] = {"tls_context": tls, "require_starttls": tls is not None}
     if password is not None:
-        options |= {"authenticator": check, "auth_required": True, "auth_require_tls": tls is not None}
+        options |= {
+            "authenticator": check,
+            "auth_required": True,
+            "auth_require_tls": tls is not None,
+            "auth_exclude_mechanism": ["LOGIN"],
+        }
     controller = Controller(box, hostname="127.0.0.1", port=free_port(), ready_timeout=30, **options)
     controller.start()
     box.port = controller.port
@@ -180,5 +185,3 @@ def certificate_for(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
 def trusting(path: Path) -> ssl.SSLContext:
     """A client's TLS that trusts one certificate."""
     return ssl.create_default_context(cafile=str(path))
-
-
