@@ -87,7 +87,9 @@ class RuleWatch:
                 *judge_control_chart(session, station_id, rules, now),
             ]
             looked_at = self._drift_at.get(station_id)
-            if looked_at is None or not 0 <= (now - looked_at).total_seconds() < _DRIFT_EVERY_S or not rules.drift:
+            judged = self._judged.get(station_id)
+            has_new_rules = judged is None or judged[1] != rules
+            if looked_at is None or has_new_rules or not 0 <= (now - looked_at).total_seconds() < _DRIFT_EVERY_S:
                 findings.extend(judge_drift(session, station_id, rules))
                 self._drift_at[station_id] = now
             still_open = repository.open_keys(session)

@@ -19,6 +19,7 @@ from serving.model_versions.switch import Act, ModelSwitch, Target
 
 _log = structlog.get_logger(__name__)
 _ALERT_KEY: Final = "model_swap_failed"
+_MISSING_KEY: Final = "model_missing"
 _MOST_PAUSE_S: Final = 60.0
 
 
@@ -29,6 +30,8 @@ class Follower:
         """Takes what it works on; `start` begins."""
         self._switch = switch
         self._alarm = Alarm(database, (_ALERT_KEY,))
+        self._missing = Alarm(database, (_MISSING_KEY,))
+        self._was_missing = False
         self._metrics = metrics
         self._poll_s = poll_s
         self._refused: tuple[str, str] | None = None
@@ -49,6 +52,7 @@ class Follower:
 
     def follow(self) -> None:
         """Takes one look, and puts to use what the alias points at."""
+        self._tell_missing()
         changes = self._switch.changes
         try:
             with self._switch.alone():
@@ -61,6 +65,15 @@ class Follower:
                     self._follow(target)
         except Conflict:
             return  # somebody is deploying; the next look sees what came of it
+
+    def _tell_missing(self) -> None:
+        is_missing = self._switch.active is None
+        if is_missing and not self._was_missing:
+            why = "no inspection is possible until a version is deployed; the log says why none could be loaded"
+            self._missing.sound(_MISSING_KEY, "critical", "No model in use", why)
+        elif not is_missing:
+            self._missing.clear()
+        self._was_missing = is_missing
 
     def _wanted(self) -> Target | None:
         try:

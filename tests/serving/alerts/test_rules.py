@@ -1,6 +1,7 @@
 """Alerts are raised by the parts of a station, once, and end when the cause is gone."""
 
 import random
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -11,11 +12,14 @@ from pydantic import ValidationError
 from serving.alerts.opcua import report_opcua
 from serving.alerts.rules import AlertRules, StationRules
 from serving.alerts.watch import RuleWatch
+from serving.app import create_app
 from serving.database import Database
 from serving.metrics.registry import Metrics
+from serving.settings import Settings
 from tests.prefect_platform import wait_until
 from tests.serving.alerts.line import add_parts, all_alerts, open_alerts
-from tests.serving.conftest import bearer
+from tests.serving.conftest import bearer, log_in
+from tests.serving.server import serve
 
 _NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -84,6 +88,13 @@ def test_slow_line_and_slow_inspection_are_told_apart_when_above_takt(database: 
         "cycle_time:slow-line": "warning",
         "inspection_time:slow-model": "error",
     }
+    line.watch.look()
+    line.now = _NOON + timedelta(hours=2)
+    for station_id in ("slow-line", "slow-model"):
+        add_parts(database, ["pass"] * 100, line.now, station_id=station_id, gap_s=0.9)
+    line.watch.look()
+    assert open_alerts(database) == {}
+    assert [alert.occurrences for alert in all_alerts(database)] == [1, 1]
 
 
 def test_chart_signals_when_a_subgroup_leaps_and_ends_when_it_settles(database: Database, line: _Line) -> None:
@@ -125,6 +136,17 @@ def test_drift_is_told_when_scores_and_classes_move(database: Database, line: _L
     add_parts(database, ["fail"] * 200, line.now, scores=moved, classes=["dent"] * 200)
     line.watch.look()
     assert set(open_alerts(database)) == {"score_drift:line-1", "class_drift:line-1"}
+    line.rules = line.rules.model_copy(update={"drift_psi": 5.0})
+    line.watch.look()  # new limits are judged at once, though the parts were looked at a moment ago
+    assert open_alerts(database) == {}
+    line.rules = line.rules.model_copy(update={"drift_psi": 0.25})
+    line.watch.look()
+    assert len(open_alerts(database)) == 2
+    line.now = _NOON + timedelta(hours=2)
+    both = [chance.betavariate(3, 3) for _ in range(1000)]
+    add_parts(database, ["fail"] * 1000, line.now, scores=both, classes=["dent"] * 1000)
+    line.watch.look()  # what was new is what is usual now
+    assert open_alerts(database) == {}
 
 
 def test_opcua_alert_lasts_when_the_server_stays_down(database: Database) -> None:
@@ -133,6 +155,24 @@ def test_opcua_alert_lasts_when_the_server_stays_down(database: Database) -> Non
     assert open_alerts(database)["opcua:down"].occurrences == 2
     database.write(lambda session: report_opcua(session, None)).result(timeout=20)
     assert open_alerts(database) == {}
+
+
+def test_missing_model_is_told_and_ends_when_one_is_there(settings: Settings) -> None:
+    kept = settings.bundles_dir.with_name("kept")
+    settings.bundles_dir.rename(kept)
+
+    def titles(client: httpx.Client) -> list[str]:
+        alerts = client.get("/api/v1/alerts", params={"severity": "critical"}).json()["alerts"]
+        return [alert["title"] for alert in alerts if alert["resolved_at"] is None]
+
+    for is_there in (False, True):
+        if is_there:
+            shutil.rmtree(settings.bundles_dir, ignore_errors=True)
+            kept.rename(settings.bundles_dir)
+        with serve(create_app(settings)) as base_url, httpx.Client(base_url=base_url, timeout=20) as client:
+            client.headers.update(bearer(log_in(client, "viewer")))
+            wanted = [] if is_there else ["No model in use"]
+            wait_until(lambda wanted=wanted, client=client: titles(client) == wanted, f"alerts: {wanted}")
 
 
 def test_alert_is_listed_when_the_running_platform_judges(

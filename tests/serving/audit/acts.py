@@ -179,6 +179,10 @@ ACTS: Final[Mapping[tuple[str, str], tuple[Callable[[Stage], httpx.Response], st
         lambda s: _post(s, f"/alerts/{s.alert()}/acknowledge", {}),
         "alert.acknowledged",
     ),
+    ("POST", f"{V1}/alerts/test-delivery"): (
+        lambda s: _post(s, "/alerts/test-delivery", {}),
+        "alert.delivery_tested",
+    ),
     ("POST", f"{V1}/config"): (lambda s: _post(s, "/config", {"takt_s": 2}), "config.changed"),
     ("POST", f"{V1}/config/revert/{{revision}}"): (revert_config, "config.reverted"),
     ("POST", f"{V1}/batch/jobs"): (make_job, "batch.created"),
