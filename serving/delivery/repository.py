@@ -13,7 +13,7 @@ from serving.tables.alerts import STAGE_NEW, STAGE_RESOLVED
 
 # Written out, not bound: SQLite takes a partial index only where it sees that its condition holds
 # (sqlite.org/partialindex.html, section 3).
-_PENDING: Final = literal_column("'pending'")
+_PENDING: Final[ColumnElement[str]] = literal_column("'pending'")
 
 
 def has_unplanned(session: Session) -> bool:

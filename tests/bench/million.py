@@ -117,7 +117,7 @@ def _engine(on_postgres: bool) -> Iterator[Engine]:
 def _measure(database: Database, rows: int) -> Iterator[tuple[str, str]]:
     now = datetime.now(UTC)
     _fill(database, rows, now)
-    figures = partial(Statistics, database, "Europe/Berlin", lambda: now)
+    figures = partial(Statistics, database, lambda: ZoneInfo("Europe/Berlin"), lambda: now)
     yield "statistics, 168 h, nothing tallied yet", _of(lambda: figures().statistics(Scope(168)), 2)
     keeper = TallyKeeper(database, Tallied(lambda: now), Metrics(), lambda: now)
     started_s = time.monotonic()

@@ -3,6 +3,7 @@
 import random
 import shutil
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -161,9 +162,9 @@ def test_missing_model_is_told_and_ends_when_one_is_there(settings: Settings) ->
     kept = settings.bundles_dir.with_name("kept")
     settings.bundles_dir.rename(kept)
 
-    def titles(client: httpx.Client) -> list[str]:
+    def has_titles(client: httpx.Client, wanted: list[str]) -> bool:
         alerts = client.get("/api/v1/alerts", params={"severity": "critical"}).json()["alerts"]
-        return [alert["title"] for alert in alerts if alert["resolved_at"] is None]
+        return [alert["title"] for alert in alerts if alert["resolved_at"] is None] == wanted
 
     for is_there in (False, True):
         if is_there:
@@ -172,7 +173,7 @@ def test_missing_model_is_told_and_ends_when_one_is_there(settings: Settings) ->
         with serve(create_app(settings)) as base_url, httpx.Client(base_url=base_url, timeout=20) as client:
             client.headers.update(bearer(log_in(client, "viewer")))
             wanted = [] if is_there else ["No model in use"]
-            wait_until(lambda wanted=wanted, client=client: titles(client) == wanted, f"alerts: {wanted}")
+            wait_until(partial(has_titles, client, wanted), f"alerts: {wanted}")
 
 
 def test_alert_is_listed_when_the_running_platform_judges(

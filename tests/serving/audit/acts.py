@@ -179,10 +179,6 @@ ACTS: Final[Mapping[tuple[str, str], tuple[Callable[[Stage], httpx.Response], st
         lambda s: _post(s, f"/alerts/{s.alert()}/acknowledge", {}),
         "alert.acknowledged",
     ),
-    ("POST", f"{V1}/alerts/test-delivery"): (
-        lambda s: _post(s, "/alerts/test-delivery", {}),
-        "alert.delivery_tested",
-    ),
     ("POST", f"{V1}/config"): (lambda s: _post(s, "/config", {"takt_s": 2}), "config.changed"),
     ("POST", f"{V1}/config/revert/{{revision}}"): (revert_config, "config.reverted"),
     ("POST", f"{V1}/batch/jobs"): (make_job, "batch.created"),
@@ -226,6 +222,7 @@ ACTS: Final[Mapping[tuple[str, str], tuple[Callable[[Stage], httpx.Response], st
 
 # What an engineer or administrator may call without an entry that is looked for here, and why.
 EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("POST", f"{V1}/alerts/test-delivery"): "needs a target: tests/serving/delivery/test_endpoints.py",
     ("POST", f"{V1}/openvino/benchmark"): "changes nothing: it times a network",
     ("POST", f"{V1}/storage/retention/passes/{{pass_id}}/chunks"): "a pass is told of at its beginning and its end",
     ("POST", f"{V1}/storage/cleanup"): "needs Prefect: tests/serving/training/test_audit.py",

@@ -71,7 +71,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign,assignment]  # of broken handshakes
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # of broken handshakes
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     receiver.port = server.server_address[1]
