@@ -224,6 +224,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Deliveries
+         * @description Whom alerts are told by mail or webhook, and how each delivery went.
+         */
+        get: operations["find_deliveries_api_v1_alerts_deliveries_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/test-delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Delivery
+         * @description Sends a test message to the targets of the settings now, once, and says how each took it.
+         */
+        post: operations["try_delivery_api_v1_alerts_test_delivery_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert_id}/acknowledge": {
         parameters: {
             query?: never;
@@ -239,6 +279,50 @@ export interface paths {
          */
         post: operations["acknowledge_api_v1_alerts__alert_id__acknowledge_post"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description Every key, newest first, without its secret.
+         */
+        get: operations["list_keys_api_v1_api_keys_get"];
+        put?: never;
+        /**
+         * Create Key
+         * @description Makes a key. Its secret (`key`) is in this answer and nowhere else.
+         */
+        post: operations["create_key_api_v1_api_keys_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Key
+         * @description Makes a key worthless, at once.
+         */
+        delete: operations["revoke_key_api_v1_api_keys__key_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -333,7 +417,7 @@ export interface paths {
         };
         /**
          * Me
-         * @description The profile of the current user.
+         * @description The profile of the current user, or of the API key.
          */
         get: operations["me_api_v1_auth_me_get"];
         put?: never;
@@ -462,6 +546,70 @@ export interface paths {
          * @description Starts a job; one that failed or was cancelled goes on where it stopped.
          */
         post: operations["start_job_api_v1_batch_jobs__job_id__start_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Config
+         * @description The configuration in force. Of secrets it says whether they are set; paths and hosts are for engineers.
+         */
+        get: operations["get_config_api_v1_config_get"];
+        put?: never;
+        /**
+         * Update Config
+         * @description Changes what may be changed at run time, at once and on every replica; what is left out stays as it is.
+         */
+        post: operations["update_config_api_v1_config_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get History
+         * @description Every change, newest first: who, when, before and after.
+         */
+        get: operations["get_history_api_v1_config_history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/revert/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revert Config
+         * @description Restores what held after that change (0: before the first). This is a change of its own, with its own number.
+         */
+        post: operations["revert_config_api_v1_config_revert__revision__post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -604,6 +752,66 @@ export interface paths {
          * @description Events after a number, oldest first; with `wait_s` the answer waits until there is one.
          */
         get: operations["list_events_api_v1_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Inspections
+         * @description All inspections as a file: CSV, XLSX or Parquet.
+         */
+        get: operations["export_inspections_api_v1_export_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report Part
+         * @description A PDF report of the newest inspections of a part.
+         */
+        get: operations["report_part_api_v1_export_report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/report/{inspection_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report Inspection
+         * @description A PDF report of one inspection: picture with overlay, decision, defects, model, recipe, thresholds.
+         */
+        get: operations["report_inspection_api_v1_export_report__inspection_id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -970,6 +1178,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Statistics
+         * @description Figures of the last hours.
+         */
+        get: operations["get_statistics_api_v1_statistics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/statistics/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Parts
+         * @description Yield per part: those with most failed inspections first. Parts without an id are left out.
+         */
+        get: operations["list_parts_api_v1_statistics_parts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage/cleanup": {
         parameters: {
             query?: never;
@@ -1104,6 +1352,26 @@ export interface paths {
          * @description Ends the running training within seconds; what it has learned so far is dropped.
          */
         post: operations["stop_api_v1_training_stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Trends
+         * @description The last hours, hour by hour or day by day of the plant's clock.
+         */
+        get: operations["get_trends_api_v1_trends_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1344,6 +1612,148 @@ export interface components {
                 number,
                 number
             ][][] | null;
+        };
+        /**
+         * ApiKeyCreated
+         * @description A new key with its secret, which is shown this once.
+         */
+        ApiKeyCreated: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /**
+             * Last Used At
+             * @description To a minute.
+             */
+            last_used_at: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Prefix
+             * @description How its secret begins.
+             */
+            prefix: string;
+            /** Rate Limit */
+            rate_limit: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Revoked By */
+            revoked_by: string | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "admin";
+            /** Stations */
+            stations: string[] | null;
+        };
+        /**
+         * ApiKeyIn
+         * @description A new key.
+         */
+        ApiKeyIn: {
+            /**
+             * Expires At
+             * @description From when on it is worthless; null for never.
+             */
+            expires_at?: string | null;
+            /**
+             * Name
+             * @description What it is for, like `line 3 PLC`; inspections and the audit log name it.
+             */
+            name: string;
+            /**
+             * Rate Limit
+             * @description Requests that it may send, like `600/minute`; null for what every user may.
+             */
+            rate_limit?: string | null;
+            /**
+             * Role
+             * @default operator
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "admin";
+            /**
+             * Stations
+             * @description The only stations that it may use; null for all. A key with stations reaches nothing that is not of a station.
+             */
+            stations?: string[] | null;
+        };
+        /**
+         * ApiKeyList
+         * @description API keys, newest first.
+         */
+        ApiKeyList: {
+            /** Api Keys */
+            api_keys: components["schemas"]["ApiKeyOut"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * ApiKeyOut
+         * @description A key, without its secret.
+         */
+        ApiKeyOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Last Used At
+             * @description To a minute.
+             */
+            last_used_at: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Prefix
+             * @description How its secret begins.
+             */
+            prefix: string;
+            /** Rate Limit */
+            rate_limit: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Revoked By */
+            revoked_by: string | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "admin";
+            /** Stations */
+            stations: string[] | null;
+        };
+        /**
+         * ApiKeyRevoked
+         * @description Which key is worthless from now on.
+         */
+        ApiKeyRevoked: {
+            /** Id */
+            id: string;
+            /**
+             * Status
+             * @default revoked
+             * @constant
+             */
+            status: "revoked";
         };
         /**
          * AuditActor
@@ -1800,6 +2210,162 @@ export interface components {
             metrics: components["schemas"]["MetricPair"][];
         };
         /**
+         * ConfigChanged
+         * @description The configuration after a change.
+         */
+        ConfigChanged: {
+            /**
+             * Changed
+             * @description The keys whose value is another now; all of them are in effect.
+             */
+            changed: string[];
+            /**
+             * Fields
+             * @description Each key; those that need a restart are shown to engineers and administrators only.
+             */
+            fields: components["schemas"]["ConfigField"][];
+            /** Updated At */
+            updated_at: string | null;
+            /** Updated By */
+            updated_by: string | null;
+            /** @description What may be changed at run time. */
+            values: components["schemas"]["RuntimeConfig"];
+            /**
+             * Version
+             * @description Number of the last change; 0 where nothing was ever changed.
+             */
+            version: number;
+        };
+        /**
+         * ConfigField
+         * @description One key of the configuration.
+         */
+        ConfigField: {
+            /**
+             * Choices
+             * @description The values that it may have, where they are few.
+             */
+            choices: string[] | null;
+            /**
+             * Default
+             * @description What holds without environment and without changes; null for secrets and where it is made at the start.
+             */
+            default: unknown;
+            /** Description */
+            description: string;
+            /** Is Secret */
+            is_secret: boolean;
+            /**
+             * Is Set
+             * @description Whether there is a value; of a secret nothing else is told.
+             */
+            is_set: boolean;
+            /**
+             * Limits
+             * @description `minimum`, `maximum`, `exclusiveMinimum`, where there are any.
+             */
+            limits: {
+                [key: string]: number;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Restart Needed
+             * @description Whether it is read at the start only, from the environment; `false`: `POST /api/v1/config` changes it at once.
+             */
+            restart_needed: boolean;
+            /**
+             * Source
+             * @description Where the value comes from; `changed`: from a revision of the configuration.
+             * @enum {string}
+             */
+            source: "default" | "environment" | "changed";
+            /**
+             * Value
+             * @description What holds; null for secrets.
+             */
+            value: unknown;
+        };
+        /**
+         * ConfigOut
+         * @description The configuration in force.
+         */
+        ConfigOut: {
+            /**
+             * Fields
+             * @description Each key; those that need a restart are shown to engineers and administrators only.
+             */
+            fields: components["schemas"]["ConfigField"][];
+            /** Updated At */
+            updated_at: string | null;
+            /** Updated By */
+            updated_by: string | null;
+            /** @description What may be changed at run time. */
+            values: components["schemas"]["RuntimeConfig"];
+            /**
+             * Version
+             * @description Number of the last change; 0 where nothing was ever changed.
+             */
+            version: number;
+        };
+        /**
+         * ConfigUpdate
+         * @description What to change; what is left out stays. `null` is back to what the environment or the default says.
+         *
+         *     `station_rules` is merged station by station and rule by rule; `null` takes out a rule or a station.
+         */
+        ConfigUpdate: {
+            /** Alert Least Parts */
+            alert_least_parts?: number | null;
+            /** Alert Window Min */
+            alert_window_min?: number | null;
+            /** Control Chart */
+            control_chart?: boolean | null;
+            /** Control Chart Parts */
+            control_chart_parts?: number | null;
+            /** Drift */
+            drift?: boolean | null;
+            /** Drift Parts */
+            drift_parts?: number | null;
+            /** Drift Psi */
+            drift_psi?: number | null;
+            /** Gate Latency Budget Ms */
+            gate_latency_budget_ms?: number | null;
+            /** Log Level */
+            log_level?: ("DEBUG" | "INFO" | "WARNING" | "ERROR") | null;
+            /** Pass Rate Target Percent */
+            pass_rate_target_percent?: number | null;
+            /** Retention Fail Days */
+            retention_fail_days?: number | null;
+            /** Retention Free Target Percent */
+            retention_free_target_percent?: number | null;
+            /** Retention Last Failures */
+            retention_last_failures?: number | null;
+            /** Retention Pass Days */
+            retention_pass_days?: number | null;
+            /** Retention Space Min Days */
+            retention_space_min_days?: number | null;
+            /** Retention Uncertain Days */
+            retention_uncertain_days?: number | null;
+            /** Smtp Least Severity */
+            smtp_least_severity?: ("info" | "warning" | "error" | "critical") | null;
+            /** Station Rules */
+            station_rules?: {
+                [key: string]: components["schemas"]["StationRules"] | null;
+            } | null;
+            /** Storage Alarm Free Percent */
+            storage_alarm_free_percent?: number | null;
+            /** Takt S */
+            takt_s?: number | null;
+            /** Timezone */
+            timezone?: string | null;
+            /**
+             * Version
+             * @description The version that the change was made from: with another one in force, 409 and nothing is changed.
+             */
+            version?: number | null;
+        };
+        /**
          * DatasetCounts
          * @description What a data set holds.
          */
@@ -1879,6 +2445,24 @@ export interface components {
             uncertain: number;
         };
         /**
+         * DefectClassOut
+         * @description The defects of one class, as a Pareto chart needs them.
+         */
+        DefectClassOut: {
+            /** Area Mm2 */
+            area_mm2: number | null;
+            /** Class Name */
+            class_name: string;
+            /** Count */
+            count: number;
+            /** Cumulative Share */
+            cumulative_share: number;
+            /** Measured */
+            measured: number;
+            /** Share */
+            share: number;
+        };
+        /**
          * DeletedOut
          * @description What was deleted.
          */
@@ -1891,6 +2475,58 @@ export interface components {
              * @constant
              */
             status: "deleted";
+        };
+        /**
+         * DeliveryList
+         * @description Targets, and deliveries, newest first.
+         */
+        DeliveryList: {
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveryOut"][];
+            /** Targets */
+            targets: components["schemas"]["TargetOut"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * DeliveryOut
+         * @description One alert on its way to one target.
+         */
+        DeliveryOut: {
+            /** @description As it was when the delivery was planned. */
+            alert: components["schemas"]["AlertRead"];
+            /** Attempts */
+            attempts: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "raised" | "resolved";
+            /** Id */
+            id: number;
+            /** Last Error */
+            last_error: string | null;
+            /**
+             * Next Try At
+             * Format: date-time
+             * @description Of a pending one.
+             */
+            next_try_at: string;
+            /**
+             * State
+             * @description `failed`: given up. `skipped`: over before its time came, or the target never heard of the alert.
+             * @enum {string}
+             */
+            state: "pending" | "sent" | "failed" | "skipped";
+            /** Target */
+            target: string;
         };
         /**
          * DeployIn
@@ -2629,6 +3265,22 @@ export interface components {
             email: string | null;
         };
         /**
+         * PChartOut
+         * @description Share of failed parts per bucket with its control limits (3 sigma); null where nothing was inspected.
+         */
+        PChartOut: {
+            /** Centre Line */
+            centre_line: number | null;
+            /** Lower Limit */
+            lower_limit: (number | null)[];
+            /** N */
+            n: number[];
+            /** P */
+            p: (number | null)[];
+            /** Upper Limit */
+            upper_limit: (number | null)[];
+        };
+        /**
          * ParityOut
          * @description What the version's golden pictures showed on one way to run it.
          */
@@ -2641,6 +3293,24 @@ export interface components {
             score_gap: number | null;
         };
         /**
+         * PartList
+         * @description One page of parts, those with most failed inspections first.
+         */
+        PartList: {
+            /** Hours */
+            hours: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+            /** Parts */
+            parts: components["schemas"]["PartYield"][];
+            /** Station Id */
+            station_id: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
          * PartUsage
          * @description What one kind of data takes.
          */
@@ -2649,6 +3319,34 @@ export interface components {
             bytes: number;
             /** Files */
             files: number;
+        };
+        /**
+         * PartYield
+         * @description The inspections of one part.
+         */
+        PartYield: {
+            /** Failed */
+            failed: number;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Part Id */
+            part_id: string;
+            /** Pass Rate */
+            pass_rate: number;
+            /** Passed */
+            passed: number;
+            /** Total */
+            total: number;
+            /** Uncertain */
+            uncertain: number;
         };
         /**
          * PassOut
@@ -2927,6 +3625,65 @@ export interface components {
             dry_run: boolean;
         };
         /**
+         * RevertIn
+         * @description How to go back.
+         */
+        RevertIn: {
+            /**
+             * Version
+             * @description The version in force that is expected: with another one, 409 and nothing is changed.
+             */
+            version?: number | null;
+        };
+        /**
+         * RevisionList
+         * @description Changes, newest first.
+         */
+        RevisionList: {
+            /** Revisions */
+            revisions: components["schemas"]["RevisionOut"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * RevisionOut
+         * @description One change.
+         */
+        RevisionOut: {
+            /** After */
+            after: {
+                [key: string]: unknown;
+            };
+            /**
+             * Before
+             * @description What held before, of the keys that were changed.
+             */
+            before: {
+                [key: string]: unknown;
+            };
+            /** Changed By */
+            changed_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Overrides
+             * @description All that differed from environment and defaults after the change.
+             */
+            overrides: {
+                [key: string]: unknown;
+            };
+            /**
+             * Reverted To
+             * @description The version whose state was restored, where it was a way back.
+             */
+            reverted_to: number | null;
+            /** Version */
+            version: number;
+        };
+        /**
          * RulesOut
          * @description What the candidate had to keep to beside being no worse.
          */
@@ -2935,6 +3692,102 @@ export interface components {
             golden_binds: boolean;
             /** Latency Budget Ms */
             latency_budget_ms: number;
+        };
+        /**
+         * RuntimeConfig
+         * @description The rules of the alerts, and the settings that hold until somebody changes them here.
+         */
+        RuntimeConfig: {
+            /**
+             * Alert Least Parts
+             * @description With fewer parts in the window, pass rate and cycle time are not judged.
+             * @default 50
+             */
+            alert_least_parts: number;
+            /**
+             * Alert Window Min
+             * @description Minutes over which pass rate and cycle time are taken.
+             * @default 60
+             */
+            alert_window_min: number;
+            /**
+             * Control Chart
+             * @description Whether the p-chart is watched by the Western Electric rules.
+             * @default true
+             */
+            control_chart: boolean;
+            /**
+             * Control Chart Parts
+             * @description Parts in a subgroup of the p-chart; more are taken where the share of rejects needs it.
+             * @default 50
+             */
+            control_chart_parts: number;
+            /**
+             * Drift
+             * @description Whether scores and classes are compared with those of the parts before.
+             * @default true
+             */
+            drift: boolean;
+            /**
+             * Drift Parts
+             * @description Newest parts that are compared with four times as many before them.
+             * @default 500
+             */
+            drift_parts: number;
+            /**
+             * Drift Psi
+             * @description Population stability index from which on an alert is raised.
+             * @default 0.25
+             */
+            drift_psi: number;
+            /** Gate Latency Budget Ms */
+            gate_latency_budget_ms: number;
+            /**
+             * Log Level
+             * @enum {string}
+             */
+            log_level: "DEBUG" | "INFO" | "WARNING" | "ERROR";
+            /**
+             * Pass Rate Target Percent
+             * @description Share of *pass* in per cent below which an alert is raised; 0 raises none.
+             * @default 90
+             */
+            pass_rate_target_percent: number;
+            /** Retention Fail Days */
+            retention_fail_days: number;
+            /** Retention Free Target Percent */
+            retention_free_target_percent: number;
+            /** Retention Last Failures */
+            retention_last_failures: number;
+            /** Retention Pass Days */
+            retention_pass_days: number;
+            /** Retention Space Min Days */
+            retention_space_min_days: number;
+            /** Retention Uncertain Days */
+            retention_uncertain_days: number;
+            /**
+             * Smtp Least Severity
+             * @enum {string}
+             */
+            smtp_least_severity: "info" | "warning" | "error" | "critical";
+            /**
+             * Station Rules
+             * @description By station, the rules that differ there.
+             * @default {}
+             */
+            station_rules: {
+                [key: string]: components["schemas"]["StationRules"];
+            };
+            /** Storage Alarm Free Percent */
+            storage_alarm_free_percent: number;
+            /**
+             * Takt S
+             * @description Takt in seconds; an alert is raised when cycle time or inspection time is above it. 0 raises none.
+             * @default 0
+             */
+            takt_s: number;
+            /** Timezone */
+            timezone: string;
         };
         /**
          * SegmentIn
@@ -3044,6 +3897,30 @@ export interface components {
             updated_at: string;
         };
         /**
+         * StationRules
+         * @description What holds differently at one station; what is left out is as everywhere.
+         */
+        StationRules: {
+            /** Alert Least Parts */
+            alert_least_parts?: number | null;
+            /** Alert Window Min */
+            alert_window_min?: number | null;
+            /** Control Chart */
+            control_chart?: boolean | null;
+            /** Control Chart Parts */
+            control_chart_parts?: number | null;
+            /** Drift */
+            drift?: boolean | null;
+            /** Drift Parts */
+            drift_parts?: number | null;
+            /** Drift Psi */
+            drift_psi?: number | null;
+            /** Pass Rate Target Percent */
+            pass_rate_target_percent?: number | null;
+            /** Takt S */
+            takt_s?: number | null;
+        };
+        /**
          * StationUpdate
          * @description The whole configuration of a station; what is left out is back at its default.
          */
@@ -3078,6 +3955,74 @@ export interface components {
             thresholds: {
                 [key: string]: components["schemas"]["ThresholdsSchema"];
             };
+        };
+        /**
+         * StationYield
+         * @description Inspections at one station.
+         */
+        StationYield: {
+            /** Avg Inspection Time Ms */
+            avg_inspection_time_ms: number;
+            /** Failed */
+            failed: number;
+            /** First Pass Yield */
+            first_pass_yield: number | null;
+            /** Pass Rate */
+            pass_rate: number;
+            /** Passed */
+            passed: number;
+            /** Station Id */
+            station_id: string;
+            /** Total */
+            total: number;
+            /** Uncertain */
+            uncertain: number;
+        };
+        /**
+         * StatisticsOut
+         * @description Figures of the last hours.
+         */
+        StatisticsOut: {
+            /** Avg Inspection Time Ms */
+            avg_inspection_time_ms: number;
+            /** By Model Version */
+            by_model_version: components["schemas"]["VersionYield"][];
+            /** By Station */
+            by_station: components["schemas"]["StationYield"][];
+            /**
+             * Counted At
+             * Format: date-time
+             */
+            counted_at: string;
+            /** Defect Breakdown */
+            defect_breakdown: {
+                [key: string]: number;
+            };
+            /** Defects */
+            defects: components["schemas"]["DefectClassOut"][];
+            /** Failed */
+            failed: number;
+            /** First Inspections */
+            first_inspections: number;
+            /** First Pass Yield */
+            first_pass_yield: number | null;
+            /** Hours */
+            hours: number;
+            /** Pass Rate */
+            pass_rate: number;
+            /** Passed */
+            passed: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Station Id */
+            station_id: string | null;
+            /** Total Inspections */
+            total_inspections: number;
+            /** Uncertain */
+            uncertain: number;
         };
         /**
          * StatsOut
@@ -3151,6 +4096,23 @@ export interface components {
             status: "deployed" | "rolled_back";
             /** Version */
             version: string;
+        };
+        /**
+         * TargetOut
+         * @description Somebody who is told of alerts.
+         */
+        TargetOut: {
+            /** Accepts */
+            accepts: ("info" | "warning" | "error" | "critical")[];
+            /**
+             * Failed
+             * @description Given up; kept for 90 days.
+             */
+            failed: number;
+            /** Name */
+            name: string;
+            /** Pending */
+            pending: number;
         };
         /**
          * TestSetOut
@@ -3343,6 +4305,83 @@ export interface components {
             state: "idle" | "queued" | "running" | "stopping" | "completed" | "failed" | "cancelled";
         };
         /**
+         * TrendsOut
+         * @description Figures per hour or day; every list has one value per label, and there are no holes.
+         */
+        TrendsOut: {
+            /** Avg Inspection Time Ms */
+            avg_inspection_time_ms: (number | null)[];
+            /** Failed */
+            failed: number[];
+            /** First Pass Yield */
+            first_pass_yield: (number | null)[];
+            /** Hours */
+            hours: number;
+            /**
+             * Interval
+             * @enum {string}
+             */
+            interval: "hour" | "day";
+            /** Labels */
+            labels: string[];
+            p_chart: components["schemas"]["PChartOut"];
+            /** Pass Rate */
+            pass_rate: (number | null)[];
+            /** Passed */
+            passed: number[];
+            /** Starts At */
+            starts_at: string[];
+            /** Station Id */
+            station_id: string | null;
+            /** Timezone */
+            timezone: string;
+            /** Total */
+            total: number[];
+            /** Uncertain */
+            uncertain: number[];
+        };
+        /**
+         * TrialIn
+         * @description What to try.
+         */
+        TrialIn: {
+            /**
+             * Severity
+             * @description What the message says of itself. It goes to every target, also to those that want only worse.
+             * @default info
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "error" | "critical";
+            /**
+             * Target
+             * @description One target only; all if left out.
+             */
+            target?: string | null;
+        };
+        /**
+         * TrialOut
+         * @description How the targets took the message.
+         */
+        TrialOut: {
+            /** Results */
+            results: components["schemas"]["TrialResult"][];
+        };
+        /**
+         * TrialResult
+         * @description How a target took the message.
+         */
+        TrialResult: {
+            /** Delivered */
+            delivered: boolean;
+            /**
+             * Error
+             * @description Why it was not.
+             */
+            error: string | null;
+            /** Target */
+            target: string;
+        };
+        /**
          * UsageOut
          * @description What is on the disk.
          */
@@ -3456,6 +4495,12 @@ export interface components {
              * @description Whether it is the account of the platform's own processes, which nobody changes here.
              */
             is_platform: boolean;
+            /**
+             * Kind
+             * @default user
+             * @enum {string}
+             */
+            kind: "user" | "api_key";
             /** Must Change Password */
             must_change_password: boolean;
             /**
@@ -3465,6 +4510,11 @@ export interface components {
             password_changed_at: string;
             /** Roles */
             roles: string[];
+            /**
+             * Stations
+             * @description The only stations of an API key, null for all.
+             */
+            stations?: string[] | null;
             /** Username */
             username: string;
         };
@@ -3484,6 +4534,12 @@ export interface components {
             id: string;
             /** Is Active */
             is_active: boolean;
+            /**
+             * Kind
+             * @default user
+             * @enum {string}
+             */
+            kind: "user" | "api_key";
             /** Must Change Password */
             must_change_password: boolean;
             /**
@@ -3493,6 +4549,11 @@ export interface components {
             password_changed_at: string;
             /** Roles */
             roles: string[];
+            /**
+             * Stations
+             * @description The only stations of an API key, null for all.
+             */
+            stations?: string[] | null;
             /** Username */
             username: string;
         };
@@ -3545,6 +4606,28 @@ export interface components {
             msg: string;
             /** Error Type */
             type: string;
+        };
+        /**
+         * VersionYield
+         * @description Inspections by one version of the model.
+         */
+        VersionYield: {
+            /** Avg Inspection Time Ms */
+            avg_inspection_time_ms: number;
+            /** Failed */
+            failed: number;
+            /** First Pass Yield */
+            first_pass_yield: number | null;
+            /** Model Version */
+            model_version: string;
+            /** Pass Rate */
+            pass_rate: number;
+            /** Passed */
+            passed: number;
+            /** Total */
+            total: number;
+            /** Uncertain */
+            uncertain: number;
         };
     };
     responses: never;
@@ -3917,6 +5000,73 @@ export interface operations {
             };
         };
     };
+    find_deliveries_api_v1_alerts_deliveries_get: {
+        parameters: {
+            query?: {
+                state?: ("pending" | "sent" | "failed" | "skipped") | null;
+                target?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    try_delivery_api_v1_alerts_test_delivery_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TrialIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     acknowledge_api_v1_alerts__alert_id__acknowledge_post: {
         parameters: {
             query?: never;
@@ -3935,6 +5085,102 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertRead"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_keys_api_v1_api_keys_get: {
+        parameters: {
+            query?: {
+                /** @description Also those that were revoked */
+                revoked?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    create_key_api_v1_api_keys_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyCreated"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    revoke_key_api_v1_api_keys__key_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyRevoked"];
                 };
             };
             /** @description Validation Error */
@@ -4321,6 +5567,126 @@ export interface operations {
             };
         };
     };
+    get_config_api_v1_config_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigOut"];
+                };
+            };
+        };
+    };
+    update_config_api_v1_config_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigChanged"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_history_api_v1_config_history_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    revert_config_api_v1_config_revert__revision__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                revision: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RevertIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigChanged"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     list_datasets_api_v1_datasets_get: {
         parameters: {
             query?: never;
@@ -4580,6 +5946,112 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    export_inspections_api_v1_export_csv_get: {
+        parameters: {
+            query?: {
+                /** @description A day (2024-01-15) on the plant's clock, or a moment (2024-01-15T08:00:00Z) */
+                date_from?: string | null;
+                /** @description A day (2024-01-15) on the plant's clock, or a moment (2024-01-15T08:00:00Z); a day is included */
+                date_to?: string | null;
+                /** @description All if left out */
+                station_id?: string | null;
+                decision?: ("pass" | "fail" | "uncertain") | null;
+                format?: "csv" | "xlsx" | "parquet";
+                /** @description Begin CSV with a byte order mark, for Excel */
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One row per inspection, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": unknown;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
+                    "text/csv": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    report_part_api_v1_export_report_get: {
+        parameters: {
+            query: {
+                part_id: string;
+                /** @description All if left out */
+                station_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    report_inspection_api_v1_export_report__inspection_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                inspection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": unknown;
                 };
             };
             /** @description Validation Error */
@@ -5234,6 +6706,76 @@ export interface operations {
             };
         };
     };
+    get_statistics_api_v1_statistics_get: {
+        parameters: {
+            query?: {
+                /** @description Length of the window, which ends now */
+                hours?: number;
+                /** @description All if left out */
+                station_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatisticsOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_parts_api_v1_statistics_parts_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                /** @description Length of the window, which ends now */
+                hours?: number;
+                /** @description All if left out */
+                station_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PartList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     cleanup_api_v1_storage_cleanup_post: {
         parameters: {
             query?: never;
@@ -5424,6 +6966,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrainingOut"];
+                };
+            };
+        };
+    };
+    get_trends_api_v1_trends_get: {
+        parameters: {
+            query?: {
+                interval?: "hour" | "day";
+                /** @description Length of the window, which ends now */
+                hours?: number;
+                /** @description All if left out */
+                station_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendsOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
