@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from serving.auth.principal import Principal
 from serving.query import arguments, repository
@@ -30,7 +29,7 @@ class Analytics:
         self._sources = sources
         self._allowed = user.stations
         self.now = sources.clock()
-        self.zone = ZoneInfo(sources.settings.timezone)
+        self.zone = sources.statistics.zone
 
     @property
     def is_restricted(self) -> bool:

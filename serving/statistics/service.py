@@ -48,6 +48,11 @@ class Statistics:
         self._trends: FigureCache[TrendsOut] = FigureCache(_TRENDS_GOOD_FOR_S)
         self._parts: FigureCache[PartList] = FigureCache(_TRENDS_GOOD_FOR_S)
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The plant's time zone now."""
+        return self._zone()
+
     def note_deleted(self) -> None:
         """Says that an inspection is gone."""
         self._deleted += 1

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -58,7 +59,9 @@ def sources(prepared_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -
     switch = ModelSwitch(
         live, database, Metrics(), store=LocalStore(settings.bundles_dir), registry_url="http://127.0.0.1:1"
     )
-    yield Sources(settings, database, Statistics(database, "UTC", lambda: _NOW), live, switch, lambda: _NOW)
+    yield Sources(
+        settings, database, Statistics(database, lambda: ZoneInfo("UTC"), lambda: _NOW), live, switch, lambda: _NOW
+    )
     switch.close()
     live.camera.close()
     database.close()

@@ -1134,6 +1134,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask
+         * @description A question in plain language, answered from what was counted, with the figures it rests on.
+         */
+        post: operations["ask_api_v1_query_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stations": {
         parameters: {
             query?: never;
@@ -1612,6 +1632,29 @@ export interface components {
                 number,
                 number
             ][][] | null;
+        };
+        /**
+         * AnswerOut
+         * @description An answer with what it rests on. Text of `answer` is plain text, never markup.
+         */
+        AnswerOut: {
+            /** Answer */
+            answer: string;
+            /** Answered */
+            answered: boolean;
+            /**
+             * Backend
+             * @enum {string}
+             */
+            backend: "anthropic" | "local";
+            /** Figures */
+            figures: components["schemas"]["FiguresOut"][];
+            /** Filters */
+            filters: components["schemas"]["FiltersOut"][];
+            /** Inspection Ids */
+            inspection_ids: string[];
+            /** Question */
+            question: string;
         };
         /**
          * ApiKeyCreated
@@ -2690,6 +2733,18 @@ export interface components {
             type: "inspection" | "alert" | "job" | "model" | "station";
         };
         /**
+         * FiguresOut
+         * @description What one look into the data brought.
+         */
+        FiguresOut: {
+            /** Tool */
+            tool: string;
+            /** Values */
+            values: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * FileProblem
          * @description One file that was left out, or taken with a remark.
          */
@@ -2698,6 +2753,18 @@ export interface components {
             file: string;
             /** Problem */
             problem: string;
+        };
+        /**
+         * FiltersOut
+         * @description What was looked for, as it was understood: station, beginning and end of the period, and so on.
+         */
+        FiltersOut: {
+            /** Tool */
+            tool: string;
+            /** Values */
+            values: {
+                [key: string]: unknown;
+            };
         };
         /**
          * FreezeIn
@@ -3484,6 +3551,14 @@ export interface components {
             latency_budget_ms?: number | null;
             /** Override Reason */
             override_reason?: string | null;
+        };
+        /**
+         * QuestionIn
+         * @description A question.
+         */
+        QuestionIn: {
+            /** Question */
+            question: string;
         };
         /**
          * QueueItemOut
@@ -6617,6 +6692,46 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OpenVinoStatus"];
                 };
+            };
+        };
+    };
+    ask_api_v1_query_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Switched off, no key, or the language service fails */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
