@@ -163,8 +163,9 @@ def test_only_own_stations_are_counted_when_the_caller_has_some(sources: Sources
 
 
 def test_days_are_those_of_the_plant_when_it_has_a_time_zone(sources: Sources) -> None:
-    tokyo = sources.settings.model_copy(update={"timezone": "Asia/Tokyo"})  # 21:07 there, today began at 15:00 UTC
-    here = Toolbox(replace(sources, settings=tokyo), _VIEWER)
+    tokyo = ZoneInfo("Asia/Tokyo")  # 21:07 there, today began at 15:00 UTC
+    statistics = Statistics(sources.database, lambda: tokyo, lambda: _NOW)
+    here = Toolbox(replace(sources, statistics=statistics), _VIEWER)
     text, findings = answer_locally("How many parts passed today?", here)
     assert text.startswith("21 inspections passed today")
     assert findings[0].filters["since"] == "2026-06-10 00:00"
