@@ -13,7 +13,6 @@ from serving.alerts.endpoints import router as alerts
 from serving.alerts.gauge import OpenAlerts
 from serving.alerts.watch import judging_stations
 from serving.api_keys.book import KeyBook
-from serving.api_keys.documented import document_keys
 from serving.api_keys.endpoints import router as api_keys
 from serving.audit.endpoints import router as audit
 from serving.auth.endpoints import router as auth
@@ -56,6 +55,7 @@ from serving.metrics.registry import Metrics
 from serving.model_versions.endpoints import router as model_versions
 from serving.model_versions.follower import Follower
 from serving.model_versions.switch import ModelSwitch
+from serving.openapi.document import describe, operation_id
 from serving.openvino.endpoints import router as openvino
 from serving.openvino.service import LoadedNetworks
 from serving.platform import Platform
@@ -162,13 +162,14 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
     )
     add_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
     add_docs(app)
     add_dashboard(app, settings)
-    document_keys(app)
+    describe(app, ROUTERS)
     _add_guards(app, settings, tokens, keys, metrics, peers)
     return app
 

@@ -7,10 +7,11 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
 
 from models.errors import ModelError
-from serving.errors import ServingError, status_of
+from serving.errors import BadRequest, InvalidField, ServingError, UnsupportedMediaType, status_of
 
 _log = structlog.get_logger(__name__)
 _HTTP_CODES = {
@@ -23,6 +24,17 @@ _HTTP_CODES = {
     415: "unsupported_media_type",
 }
 _MAX_REPORTED = 5  # problems named in one validation answer
+
+
+class ErrorBody(BaseModel):
+    """What every error looks like."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    detail: str
+    """For people."""
+    code: str
+    """For machines: it stays the same where the detail is worded anew."""
 
 
 def error_response(status: int, detail: str, code: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -75,11 +87,16 @@ async def _on_validation_error(_request: Request, error: Exception) -> JSONRespo
     if not isinstance(error, RequestValidationError):
         raise error
     problems = error.errors()
+    if any(problem["type"] == "json_invalid" for problem in problems):
+        return response_for(BadRequest("the body is not JSON"))
+    if isinstance(error.body, bytes):
+        # FastAPI leaves a body as it came where Content-Type says that it is no JSON, or says nothing.
+        return response_for(UnsupportedMediaType("the body must be JSON, and Content-Type application/json"))
     # Pydantic's messages name the rule; the value itself is not repeated (it may be a password).
     parts = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in problems[:_MAX_REPORTED]]
     if len(problems) > _MAX_REPORTED:
         parts.append(f"and {len(problems) - _MAX_REPORTED} more")
-    return error_response(422, "; ".join(parts), "validation_error")
+    return error_response(422, "; ".join(parts), InvalidField.code)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

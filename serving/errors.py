@@ -41,6 +41,12 @@ class BadRequest(ServingError):
     code = "bad_request"
 
 
+class HostNotAllowed(BadRequest):
+    """The host name of the request is not on the list (`ALLOWED_HOSTS`)."""
+
+    code = "host_not_allowed"
+
+
 class NotAuthenticated(ServingError):
     """No token, or one that does not hold."""
 
@@ -83,10 +89,22 @@ class PayloadTooLarge(ServingError):
     code = "too_large"
 
 
+class UnsupportedMediaType(ServingError):
+    """The body is of another kind than this route reads."""
+
+    code = "unsupported_media_type"
+
+
 class InvalidRequest(ServingError):
     """The request is well-formed but asks for something impossible."""
 
     code = "invalid_request"
+
+
+class InvalidField(InvalidRequest):
+    """A field of the request is missing or breaks its rule; the detail names it."""
+
+    code = "validation_error"
 
 
 class IdempotencyMismatch(InvalidRequest):
@@ -194,6 +212,7 @@ ERROR_STATUS: dict[type[Exception], int] = {
     Conflict: 409,
     Gone: 410,
     PayloadTooLarge: 413,
+    UnsupportedMediaType: 415,
     InvalidRequest: 422,
     TooManyRequests: 429,
     StorageBusy: 503,

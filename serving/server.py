@@ -4,7 +4,7 @@ import gc
 import socket
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from serving.platform import Platform
 from serving.websocket_protocol import BoundedWebSocketProtocol
@@ -14,7 +14,7 @@ _MAX_CONNECTIONS = 512
 _MOST_MESSAGE_BYTES = 16 * 1024  # of a WebSocket's client, which sends tokens and nothing else
 
 
-def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def server_config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
     """The options of the one server process (the database has one writer)."""
     return uvicorn.Config(
         app,

@@ -1,7 +1,7 @@
 """What endpoints declare to know who is asking: `CurrentUser`, and `require("operator")` for a role."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -18,7 +18,7 @@ from serving.users.service_account import SERVICE_USER_ID
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of /api/v1/auth/login")
 # What a key for single stations reaches; each of these looks at the station. A new route is closed to such keys until
 # it does so too.
-_OF_STATIONS = frozenset(
+OF_STATIONS: Final = frozenset(
     {
         ("GET", "/api/v1/auth/me"),
         ("GET", "/api/v1/export/csv"),
@@ -78,31 +78,52 @@ async def current_user(request: Request, platform: PlatformDep, credentials: Cre
 CurrentUser = Annotated[Principal, Depends(current_user)]
 
 
-def require(*roles: str) -> Callable[..., Awaitable[Principal]]:
+@dataclass(frozen=True)
+class RoleCheck:
+    """A dependency that gives the user, provided that their role reaches; the API's description reads its fields.
+
+    Attributes:
+        roles: One of these or a higher one is needed.
+        people_only: Whether it is closed to API keys.
+        or_platform: Whether the platform's own account gets through whatever its role is.
+    """
+
+    roles: tuple[str, ...]
+    people_only: bool = False
+    or_platform: bool = False
+
+    async def __call__(self, request: Request, platform: PlatformDep, credentials: Credentials) -> Principal:
+        """The user.
+
+        Raises:
+            NotAuthenticated: As `current_user`.
+            Forbidden: The role does not reach, or it is an API key where people only may come.
+        """
+        user = await current_user(request, platform, credentials)
+        if self.or_platform and user.id == SERVICE_USER_ID:
+            return user
+        if not user.reaches(*self.roles) or (self.people_only and user.kind != "user"):
+            who = "a person with the role" if self.people_only else "the role"
+            raise Forbidden(f"this needs {who} {' or '.join(self.roles)}")
+        return user
+
+
+def require(*roles: str) -> RoleCheck:
     """A dependency that gives the user, provided that one of `roles` or a higher role is theirs.
 
     Use it as `user: Annotated[Principal, Depends(require("operator"))]`.
     """
-
-    async def check(request: Request, platform: PlatformDep, credentials: Credentials) -> Principal:
-        user = await current_user(request, platform, credentials)
-        if not user.reaches(*roles):
-            raise Forbidden(f"this needs the role {' or '.join(roles)}")
-        return user
-
-    return check
+    return RoleCheck(roles)
 
 
-def require_person(*roles: str) -> Callable[..., Awaitable[Principal]]:
+def require_person(*roles: str) -> RoleCheck:
     """The same, closed to API keys: what would let a stolen key make itself others, or people lose their account."""
+    return RoleCheck(roles, people_only=True)
 
-    async def check(request: Request, platform: PlatformDep, credentials: Credentials) -> Principal:
-        user = await current_user(request, platform, credentials)
-        if user.kind != "user" or not user.reaches(*roles):
-            raise Forbidden(f"this needs a person with the role {' or '.join(roles)}")
-        return user
 
-    return check
+def require_or_platform(*roles: str) -> RoleCheck:
+    """The same, open to the platform's own account too: what a flow does of itself, and a person by a higher role."""
+    return RoleCheck(roles, or_platform=True)
 
 
 def _of_key(request: Request) -> Principal:
@@ -110,18 +131,6 @@ def _of_key(request: Request) -> Principal:
     if key is None:
         raise NotAuthenticated("the API key is not valid, has expired or was revoked")
     route = (request.method, getattr(request.scope.get("route"), "path", ""))
-    if key.principal.stations is not None and route not in _OF_STATIONS:
+    if key.principal.stations is not None and route not in OF_STATIONS:
         raise Forbidden("this API key is for single stations and reaches only what is of a station")
     return key.principal
-
-
-def require_or_platform(*roles: str) -> Callable[..., Awaitable[Principal]]:
-    """The same, open to the platform's own account too: what a flow does of itself, and a person by a higher role."""
-
-    async def check(request: Request, platform: PlatformDep, credentials: Credentials) -> Principal:
-        user = await current_user(request, platform, credentials)
-        if user.id != SERVICE_USER_ID and not user.reaches(*roles):
-            raise Forbidden(f"this needs the role {' or '.join(roles)}")
-        return user
-
-    return check

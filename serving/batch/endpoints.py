@@ -22,13 +22,18 @@ Operator = Annotated[Principal, Depends(require("operator"))]
 JobId = Annotated[str, Path(max_length=36)]
 
 
-async def _own_account(user: CurrentUser) -> Principal:
+async def own_account(user: CurrentUser) -> Principal:
+    """The platform's own account.
+
+    Raises:
+        Forbidden: Somebody else asks.
+    """
     if user.id != SERVICE_USER_ID:
         raise Forbidden("only the platform's own account reports on jobs")
     return user
 
 
-Platforms = Annotated[Principal, Depends(_own_account)]
+Platforms = Annotated[Principal, Depends(own_account)]
 
 
 @router.get("")

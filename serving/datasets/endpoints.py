@@ -27,7 +27,7 @@ from serving.datasets.schemas import (
     TrainedIn,
     TrainedOut,
 )
-from serving.errors import InvalidRequest, NotFound
+from serving.errors import BadRequest, InvalidRequest, NotFound, UnsupportedMediaType
 from serving.platform import PlatformDep
 
 T = TypeVar("T")
@@ -144,10 +144,12 @@ async def export_dataset(
 
 
 async def _json(request: Request) -> Any:
+    if "json" not in request.headers.get("content-type", "").lower():
+        raise UnsupportedMediaType("the body must be a multipart form or JSON")
     try:
         return json.loads(await request.body())
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest("the body is neither a multipart form nor JSON") from error
+        raise BadRequest("the body is not JSON") from error
 
 
 def _parse(adapter: TypeAdapter[T], values: Any) -> T:

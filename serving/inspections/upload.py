@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 from starlette.datastructures import UploadFile
 
+from serving.errors import UnsupportedMediaType
 from serving.stations.schemas import STATION_ID_PATTERN
 
 _MOST_PARTS: Final = 16
@@ -52,8 +53,12 @@ async def read_upload(request: Request) -> AsyncIterator[PartUpload]:
 
     Raises:
         HTTPException: 400, the body is no well-formed multipart message.
+        UnsupportedMediaType: It is no multipart message at all.
         RequestValidationError: The picture is missing, or a field is not as it should be.
     """
+    kind = request.headers.get("content-type", "")
+    if kind and not kind.strip().lower().startswith("multipart/form-data"):
+        raise UnsupportedMediaType("the picture must be sent as multipart/form-data, in the field `file`")
     async with request.form(max_files=_MOST_PARTS, max_fields=_MOST_PARTS) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):

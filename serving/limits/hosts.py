@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.error_responses import error_response
+from serving.error_responses import response_for
+from serving.errors import HostNotAllowed
 
 
 class HostCheck:
@@ -23,9 +24,8 @@ class HostCheck:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "host not allowed"})
             return
-        response = error_response(
-            400, "this host name is not allowed (ALLOWED_HOSTS)", "host_not_allowed", {"Connection": "close"}
-        )
+        response = response_for(HostNotAllowed("this host name is not allowed (ALLOWED_HOSTS)"))
+        response.headers["Connection"] = "close"
         await response(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:

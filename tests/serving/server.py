@@ -9,18 +9,23 @@ import uvicorn
 from fastapi import FastAPI
 
 from serving.server import server_config
+from tests.serving.declared import Declared
 
 _STOP_DEADLINE_S = 20.0
 
 
 @contextmanager
 def serve(app: FastAPI) -> Iterator[str]:
-    """The base URL of the running application. The socket listens before the thread starts: early callers wait."""
+    """The base URL of the running application. The socket listens before the thread starts: early callers wait.
+
+    Afterwards it fails the test if an answer had a status, or an error a code, that the API's description does not name.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        server = uvicorn.Server(server_config(app, "127.0.0.1", listener.getsockname()[1]))
+        declared = Declared(app)
+        server = uvicorn.Server(server_config(declared, "127.0.0.1", listener.getsockname()[1]))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="test-server")
         thread.start()
         try:
@@ -29,3 +34,4 @@ def serve(app: FastAPI) -> Iterator[str]:
             server.should_exit = True
             thread.join(_STOP_DEADLINE_S)
         assert not thread.is_alive(), "the server did not stop"
+        assert not declared.surprises, "\n".join(sorted(declared.surprises))

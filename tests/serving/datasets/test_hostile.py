@@ -183,7 +183,8 @@ def test_archive_may_be_larger_than_a_picture_when_it_is_imported(engineer: http
 
 
 def test_import_is_refused_when_it_is_not_one(engineer: httpx.Client, operator_token: str) -> None:
-    assert engineer.post(f"{API}/import", content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
+    assert engineer.post(f"{API}/import", content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+    assert engineer.post(f"{API}/import", content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 415
     assert engineer.post(f"{API}/import", json={"folder": "/x", "colour": 1}).status_code == 422
     assert engineer.post(f"{API}/import", files={"other": b"x"}).status_code == 422
     engineer.headers.update(bearer(operator_token))
