@@ -164,7 +164,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
     )
-    add_error_handlers(app)
+    add_error_handlers(app, ROUTERS)
     for router in ROUTERS:
         app.include_router(router)
     add_docs(app)

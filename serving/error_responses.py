@@ -1,13 +1,14 @@
 """Every error as the one body `{"detail": …, "code": …}`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from models.errors import ModelError
@@ -56,12 +57,17 @@ def internal_error_response() -> JSONResponse:
     return error_response(500, "internal error", "internal_error")
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Let the application answer every expected error by the table of `serving.errors`."""
+def add_error_handlers(app: FastAPI, routers: Sequence[APIRouter] = ()) -> None:
+    """Let the application answer every expected error by the table of `serving.errors`.
+
+    Args:
+        app: Whose errors they are.
+        routers: Those that it includes, without a prefix: an answer of 405 names the methods of all their routes.
+    """
     app.add_exception_handler(ServingError, _on_serving_error)
     app.add_exception_handler(ModelError, _on_model_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPException, _OnHttpException(routers))
 
 
 async def _on_serving_error(_request: Request, error: Exception) -> JSONResponse:
@@ -104,8 +110,25 @@ def _place(location: tuple[int | str, ...]) -> str:
     return ".".join(str(step)[:64] for step in location)
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, HTTPException):
-        raise error
-    code = _HTTP_CODES.get(error.status_code, "http_error")
-    return error_response(error.status_code, str(error.detail), code, error.headers)
+class _OnHttpException:
+    """Answers the framework's own errors."""
+
+    def __init__(self, routers: Sequence[APIRouter]) -> None:
+        self._routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+
+    async def __call__(self, request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, HTTPException):
+            raise error
+        code = _HTTP_CODES.get(error.status_code, "http_error")
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := self._allowed(request.url.path)):
+            headers["Allow"] = allowed
+        return error_response(error.status_code, str(error.detail), code, headers)
+
+    def _allowed(self, path: str) -> str:
+        """The methods of every route with this path: Starlette names those of the first one only."""
+        matching = [route for route in self._routes if route.path_regex.match(path)]
+        # Of two templates that fit, the one with fewer parameters is meant: `/users/me`, and no user called `me`.
+        fewest = min((len(route.param_convertors) for route in matching), default=0)
+        meant = [route for route in matching if len(route.param_convertors) == fewest]
+        return ", ".join(sorted({method for route in meant for method in route.methods}))

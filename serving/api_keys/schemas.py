@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from serving.audit.schemas import Moment
+from serving.moments import Moment
 from serving.stations.schemas import STATION_ID_PATTERN
 from serving.users.schemas import Role
 

@@ -7,8 +7,9 @@ from starlette.concurrency import run_in_threadpool
 
 from serving.audit import service
 from serving.audit.repository import AuditFilter
-from serving.audit.schemas import AuditPage, AuditVerification, Moment
+from serving.audit.schemas import AuditPage, AuditVerification
 from serving.auth.dependencies import require
+from serving.moments import Moment
 from serving.platform import PlatformDep
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"], dependencies=[Depends(require("admin"))])

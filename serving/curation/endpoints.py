@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require_or_platform
@@ -14,6 +13,7 @@ from serving.curation.repository import CandidateFilter, Place
 from serving.curation.schemas import AuditOut, CandidateList, DrawIn, DrawOut
 from serving.errors import InvalidRequest
 from serving.inspections.schemas import Decision
+from serving.moments import Moment
 from serving.platform import PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
 
@@ -27,8 +27,8 @@ StationFilter = Annotated[str | None, Query(pattern=STATION_ID_PATTERN)]
 def list_candidates(
     platform: PlatformDep,
     _user: CurrentUser,
-    since: Annotated[AwareDatetime, Query(description="First moment")],
-    until: Annotated[AwareDatetime | None, Query(description="The moment after the last; the present")] = None,
+    since: Annotated[Moment, Query(description="First moment")],
+    until: Annotated[Moment | None, Query(description="The moment after the last; the present")] = None,
     station_id: StationFilter = None,
     decision: Annotated[Decision | None, Query()] = None,
     cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before")] = None,

@@ -4,9 +4,10 @@ import hashlib
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from serving.inspections.schemas import Decision
+from serving.moments import Moment
 from serving.review.schemas import State
 
 RANDOM_AUDIT = "random_audit"
@@ -68,8 +69,8 @@ class DrawIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
     """The present if left out, or if it lies ahead."""
     share: Share
     """The chance of each pass."""

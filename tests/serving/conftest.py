@@ -36,10 +36,8 @@ def _plain_log_lines() -> None:
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
-@pytest.fixture(scope="session")
-def prepared_data_dir(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Path:
-    """A data folder as `ussop up` leaves it, with one user per role; tests work on copies."""
-    data_dir = tmp_path_factory.mktemp("data")
+def prepare(data_dir: Path, bundle: Bundle) -> None:
+    """Fills a data folder as `ussop up` leaves it, with one user per role."""
     settings = Settings(_env_file=None, data_dir=data_dir, database_url=f"sqlite:///{data_dir / 'ussop.db'}")
     engine = create_engine(settings.database_url)
     upgrade(engine)
@@ -50,15 +48,11 @@ def prepared_data_dir(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bun
         database.write(partial(repository.add, user=user)).result(timeout=30)
     database.close()
     store = LocalStore(settings.bundles_dir)
-    store.point("deployed", store.install(tiny_bundle.root).digest)
-    return data_dir
+    store.point("deployed", store.install(bundle.root).digest)
 
 
-@pytest.fixture
-def settings(tmp_path: Path, prepared_data_dir: Path) -> Settings:
-    """Settings on a data folder of the test's own, with limits that do not get in the way."""
-    data_dir = tmp_path / "var"
-    shutil.copytree(prepared_data_dir, data_dir)
+def settings_on(data_dir: Path) -> Settings:
+    """Settings on a data folder, with limits that do not get in the way."""
     return Settings(
         _env_file=None,
         data_dir=data_dir,
@@ -73,6 +67,22 @@ def settings(tmp_path: Path, prepared_data_dir: Path) -> Settings:
         mlflow_port=1,  # nobody answers there; tests that need MLflow give their own
         prefect_port=1,
     )
+
+
+@pytest.fixture(scope="session")
+def prepared_data_dir(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Path:
+    """A prepared data folder; tests work on copies."""
+    data_dir = tmp_path_factory.mktemp("data")
+    prepare(data_dir, tiny_bundle)
+    return data_dir
+
+
+@pytest.fixture
+def settings(tmp_path: Path, prepared_data_dir: Path) -> Settings:
+    """Settings on a data folder of the test's own."""
+    data_dir = tmp_path / "var"
+    shutil.copytree(prepared_data_dir, data_dir)
+    return settings_on(data_dir)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ _STOP_DEADLINE_S = 20.0
 def serve(app: FastAPI) -> Iterator[str]:
     """The base URL of the running application. The socket listens before the thread starts: early callers wait.
 
-    Afterwards it fails the test if an answer had a status, or an error a code, that the API's description does not name.
+    Afterwards it fails the test if an answer had a status or a code that the API's description does not name.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

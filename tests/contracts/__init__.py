@@ -1,0 +1,1 @@
+"""The API is what its reference says, and what it says of itself."""
