@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from serving.stations.schemas import STATION_ID_PATTERN
+from serving.strict import Whole
 
 JobStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 MOST_ERRORS: Final = 100
@@ -125,6 +126,6 @@ class BatchReport(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    total: Annotated[int, Field(ge=0)]
-    failed: Annotated[int, Field(ge=0)]
+    total: Annotated[Whole, Field(ge=0)]
+    failed: Annotated[Whole, Field(ge=0)]
     errors: Annotated[list[PictureError], Field(max_length=MOST_ERRORS)] = []

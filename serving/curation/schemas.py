@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from serving.inspections.schemas import Decision
 from serving.moments import Moment
 from serving.review.schemas import State
+from serving.strict import Number, Whole
 
 RANDOM_AUDIT = "random_audit"
 """The strategy under which the pictures of the audit sample stand in the review queue."""
 MOST_SEED = 2**31 - 1
 
-Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
+Share = Annotated[Number, Field(gt=0, le=1, allow_inf_nan=False)]
+Seed = Annotated[Whole, Field(ge=0, le=MOST_SEED)]
 
 
 def lot_of(seed: int, inspection_id: str) -> float:

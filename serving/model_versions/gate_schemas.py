@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from serving.model_versions.schemas import GateOutcome, OverrideReason
+from serving.strict import Number
 
 GateState = Literal["idle", "queued", "running", "stopping", "completed", "failed", "cancelled"]
 PartKind = Literal["good", "defective", "golden"]
@@ -18,7 +19,7 @@ class PromoteIn(BaseModel):
 
     dataset: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """Digest of the data set whose frozen test parts to compare on; left out, that of the version's own training."""
-    latency_budget_ms: Annotated[float, Field(gt=0.0, le=60_000.0)] | None = None
+    latency_budget_ms: Annotated[Number, Field(gt=0.0, le=60_000.0)] | None = None
     """Longest 95th percentile of one inference; left out, GATE_LATENCY_BUDGET_MS."""
     override_reason: OverrideReason | None = None
     """Why the version shall be deployed even if the gate blocks it; for administrators, audited."""

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.strict import Whole
+
 ModelKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Device = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_.:,()-]*$", max_length=64)]
 
@@ -50,7 +52,7 @@ class BenchmarkRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model_key: ModelKey = "detector"
-    iterations: Annotated[int, Field(ge=1, le=1000)] = 50
+    iterations: Annotated[Whole, Field(ge=1, le=1000)] = 50
 
 
 class BenchmarkOut(BaseModel):

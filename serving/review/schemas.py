@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.review.labels import CORNERS_MOST, LABELS_MOST, Label
+from serving.strict import Number
 
-Coordinate = Annotated[float, Field(allow_inf_nan=False)]
+Coordinate = Annotated[Number, Field(allow_inf_nan=False)]
 Point = tuple[Coordinate, Coordinate]
 RingIn = Annotated[list[Point], Field(min_length=3, max_length=CORNERS_MOST)]
 State = Literal["pending", "labeled", "trained", "skipped"]
@@ -20,7 +21,7 @@ class Reason(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     strategy: Strategy
-    score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    score: Annotated[Number, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class AnnotationIn(BaseModel):

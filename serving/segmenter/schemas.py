@@ -5,11 +5,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.segmenter import Prompt, PromptPoint
+from serving.strict import Number
 
 BOXES_MOST = 100
 POINTS_MOST = 64
 
-Coordinate = Annotated[float, Field(allow_inf_nan=False)]
+Coordinate = Annotated[Number, Field(allow_inf_nan=False)]
 BoxIn = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
 
 

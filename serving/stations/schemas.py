@@ -6,11 +6,13 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from serving.strict import Number
+
 STATION_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
 
 ClassName = Annotated[str, Field(min_length=1, max_length=64)]
-Area = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Coordinate = Annotated[float, Field(ge=-65536, le=65536, allow_inf_nan=False)]
+Area = Annotated[Number, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Coordinate = Annotated[Number, Field(ge=-65536, le=65536, allow_inf_nan=False)]
 Point = tuple[Coordinate, Coordinate]
 
 _MOST_CLASSES = 1000
@@ -23,9 +25,9 @@ class ThresholdsSchema(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    accept_below: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+    accept_below: Annotated[Number, Field(gt=0, le=1, allow_inf_nan=False)]
     """Below this score a detection is ignored."""
-    reject_above: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+    reject_above: Annotated[Number, Field(gt=0, le=1, allow_inf_nan=False)]
     """From this score on the part fails."""
 
     @model_validator(mode="after")
@@ -42,7 +44,7 @@ class StationUpdate(BaseModel):
 
     name: Annotated[str | None, Field(min_length=1, max_length=120)] = None
     """Name for people; the station's id if left out."""
-    mm_per_px: Annotated[float | None, Field(gt=0, le=1000, allow_inf_nan=False)] = None
+    mm_per_px: Annotated[Number | None, Field(gt=0, le=1000, allow_inf_nan=False)] = None
     """Millimetres per pixel of the picture; without it there are no areas in mm²."""
     thresholds: Annotated[dict[ClassName, ThresholdsSchema], Field(max_length=_MOST_CLASSES)] = {}
     """Per class, in place of the model's own."""

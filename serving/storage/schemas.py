@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.strict import Flag, Whole
+
 PassState = Literal["running", "finished", "refused", "dry_run", "superseded"]
 MOST_AT_ONCE = 500
 
@@ -121,9 +123,9 @@ class RetentionIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    allow_more: bool = False
+    allow_more: Flag = False
     """Whether it may delete more than 5 % of the stored pictures."""
-    dry_run: bool = False
+    dry_run: Flag = False
     """Count only."""
 
 
@@ -132,7 +134,7 @@ class ChunkIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = 200
+    limit: Annotated[Whole, Field(ge=1, le=MOST_AT_ONCE)] = 200
 
 
 class CleanupOut(BaseModel):

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from serving.strict import Number, Whole
+
 TrainingState = Literal["idle", "queued", "running", "stopping", "completed", "failed", "cancelled"]
 
 
@@ -13,9 +15,9 @@ class TrainingIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 20
-    batch_size: Annotated[int, Field(ge=1, le=256)] = 8
-    learning_rate: Annotated[float, Field(gt=0.0, le=0.1)] = 0.001
+    epochs: Annotated[Whole, Field(ge=1, le=1000)] = 20
+    batch_size: Annotated[Whole, Field(ge=1, le=256)] = 8
+    learning_rate: Annotated[Number, Field(gt=0.0, le=0.1)] = 0.001
     model_name: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,63})?$")] = ""
 
 

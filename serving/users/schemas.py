@@ -6,6 +6,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 
 from serving.auth.principal import ROLES
 from serving.auth.schemas import UserProfile
+from serving.strict import Flag
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
 
@@ -40,7 +41,7 @@ class UserIn(BaseModel):
     email: Email | None = None
     roles: Roles = ["viewer"]
     """One is enough: each role may do what the lower ones may."""
-    must_change_password: bool = True
+    must_change_password: Flag = True
     """Whether they are asked to choose a password of their own."""
 
 
@@ -52,10 +53,10 @@ class UserUpdate(BaseModel):
     email: Email | None = None
     roles: Roles | None = None
     """Ends every session of the user, as `is_active` and `password` do."""
-    is_active: bool | None = None
+    is_active: Flag | None = None
     password: Password | None = None
     """For people who have forgotten theirs."""
-    must_change_password: bool | None = None
+    must_change_password: Flag | None = None
     """True if left out where a password is set."""
 
     @model_validator(mode="before")

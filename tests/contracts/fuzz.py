@@ -23,8 +23,8 @@ from tests.tiny_bundle import build_tiny_bundle
 
 CALLERS: Final = ("anonymous", "viewer", "operator", "engineer", "admin", "operator key", "station key")
 _SEED: Final = 20260115
-# They end the session of whoever calls them, and all that follows would be 401: a session of their own calls them.
-_ENDS_SESSION: Final = ("/api/v1/auth/logout", "/api/v1/users/me/password")
+# They may end the session of whoever calls them, and the rest would be 401: a session of their own calls them, last.
+_ENDS_SESSION: Final = ("/api/v1/auth/logout", "/api/v1/users/me/password", "/api/v1/users/{user_id}")
 # A fault that passes is declared and told with its reason: no Prefect, no MLflow, no segmenter here.
 _EXPECTED: Final = ["2xx", "3xx", "4xx", "503"]
 # Rules that JSON Schema cannot tell: what is printable, one of several fields, a moment that the calendar has.

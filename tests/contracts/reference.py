@@ -6,7 +6,10 @@ The reference wins over everything else. A line that is changed here changes wha
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.contracts.shapes import UUID, MapOf, OneOf, Several, Shape, Text
+import httpx
+
+from tests.contracts.shapes import UUID, MapOf, OneOf, Several, Shape, Text, problems
+from tests.serving.declared import document, operation_of
 
 V1: Final = "/api/v1"
 _UNSET: Final = object()
@@ -193,7 +196,7 @@ DOCUMENTED: Final = (
         f"{V1}/batch/jobs/{{job_id}}/start",
         "Start a pending job.",
         answer=_JOB,
-        lives_in="tests/serving/batch/test_jobs.py",
+        lives_in="tests/flows/test_inspect_batch.py",
     ),
     Documented("POST", f"{V1}/batch/jobs/{{job_id}}/cancel", "Cancel a running job.", answer=_JOB),
     Documented("GET", f"{V1}/batch/jobs/{{job_id}}", "Get job status and progress.", answer=_JOB),
@@ -331,3 +334,25 @@ LOGINS_PER_MINUTE: Final = 10
 REQUESTS_PER_MINUTE: Final = 200
 LARGEST_FILE_BYTES: Final = 20 * 1024 * 1024
 HEARTBEAT_S: Final = 5.0
+
+
+def as_documented(answer: httpx.Response) -> Any:
+    """The content of a good answer, which has the shape that the reference shows for its call."""
+    operation = operation_of(answer.request.method, answer.request.url.path)
+    (documented,) = [each for each in DOCUMENTED if operation_at(each.route) is operation]
+    assert answer.is_success, answer.text
+    return content_as_documented(documented.route, answer.json())
+
+
+def content_as_documented(route: tuple[str, str], content: Any) -> Any:
+    """The content of an answer, which has the shape that the reference shows for the route."""
+    shape = BY_ROUTE[route].answer
+    assert shape is None or problems(shape, content) == []
+    return content
+
+
+def operation_at(route: tuple[str, str]) -> dict[str, Any]:
+    """What the API's description says of a route."""
+    method, path = route
+    found: dict[str, Any] = document()["paths"][path][method.lower()]
+    return found

@@ -51,22 +51,35 @@ class Running:
 
 
 @contextmanager
-def running(data_dir: Path, bundle: Bundle, **changes: object) -> Iterator[Running]:
-    """A platform on a new data folder; it ends with the block."""
+def running(data_dir: Path, bundle: Bundle, *, has_usual_limits: bool = False) -> Iterator[Running]:
+    """A platform on a new data folder; it ends with the block.
+
+    Args:
+        data_dir: A folder that is not there yet.
+        bundle: What it inspects with.
+        has_usual_limits: Whether the limits are those that hold where nothing is set; nobody is logged in then.
+    """
     data_dir.mkdir()
     prepare(data_dir, bundle)
-    settings = settings_on(data_dir).model_copy(update=changes)
+    settings = settings_on(data_dir)
+    if has_usual_limits:
+        usual = {name: Settings.model_fields[name].default for name in ("rate_limit_default", "rate_limit_login")}
+        settings = settings.model_copy(update=usual)
     account = ServiceAccount.read(ensure_service_account(settings))
     app = create_app(settings)
     with serve(app) as url:
         platform = Running(url, app, settings, {"anonymous": {}})
+        if has_usual_limits:
+            yield platform
+            return
         platform.callers |= {role: platform.session_of(role) for role in ROLES}
         platform.leaving |= {role: platform.session_of(role) for role in ROLES}
         with platform.client("admin") as admin:
             platform.callers |= {f"{role} key": _key(admin, role) for role in ROLES}
             platform.callers["station key"] = _key(admin, "operator", stations=[KEY_STATION])
-            token = log_in(admin, account.username, account.password.get_secret_value())
-            platform.callers["platform"] = bearer(token)
+            password = account.password.get_secret_value()
+            for sessions in (platform.callers, platform.leaving):
+                sessions["platform"] = bearer(log_in(admin, account.username, password))
         yield platform
 
 

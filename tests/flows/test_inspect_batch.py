@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from models.bundle import Bundle
+from tests.contracts.reference import content_as_documented
 from tests.flows.api_process import Api, api_process
 from tests.pictures import png_bytes, square_picture
 from tests.prefect_platform import PrefectPlatform, process_of, wait_until
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 _MANY = 1500
 _CANCEL_WITHIN_S = 5.0
+_START = ("POST", "/api/v1/batch/jobs/{job_id}/start")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_job_goes_on_without_doubles_when_its_process_was_killed(api: Api, many_
     failed = api.wait_for(job_id, "failed", deadline_s=60.0)
     assert 30 <= failed["processed"] < _MANY
     assert failed["error"]
-    api.call("POST", f"/batch/jobs/{job_id}/start")
+    content_as_documented(_START, api.call("POST", f"/batch/jobs/{job_id}/start"))
     job = api.wait_for(job_id, "completed")
     assert job["decisions"] == {"pass": _MANY // 3, "fail": _MANY // 3, "uncertain": _MANY // 3}
     assert (job["error"], job["total"]) == (None, _MANY)

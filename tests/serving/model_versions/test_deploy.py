@@ -13,6 +13,7 @@ from registry.rest import MlflowRest
 from registry.version import DEPLOYED, MODEL_NAME, PREVIOUS, TAG_BUNDLE_DIGEST
 from serving.platform import Platform
 from serving.tables import AuditEntry
+from tests.contracts.reference import as_documented
 from tests.serving.conftest import bearer, log_in
 from tests.serving.model_versions.conftest import Publish, inspected
 from tests.tiny_bundle import Fault, build_tiny_bundle
@@ -36,7 +37,7 @@ def test_next_inspection_uses_the_version_when_it_was_deployed(
     assert inspected(engineer)[1] == pytest.approx(_CONFIDENCE["1"], abs=0.01)
     answer = engineer.post("/api/v1/models/2/deploy")
     assert answer.status_code == 200, answer.text
-    assert answer.json() | {"previous_version": None} == {
+    assert as_documented(answer) | {"previous_version": None} == {
         "status": "deployed",
         "id": "2",
         "version": "2",
@@ -61,7 +62,7 @@ def test_earlier_version_serves_again_when_rolled_back(app: FastAPI, engineer: h
     assert engineer.post("/api/v1/models/2/deploy").status_code == 200
     # The limit of a rollback is 2 s; the request fails if the answer takes longer.
     answer = engineer.post("/api/v1/models/1/rollback", timeout=2.0)
-    assert (answer.status_code, answer.json()["status"]) == (200, "rolled_back"), answer.text
+    assert as_documented(answer)["status"] == "rolled_back"
     version, confidence = inspected(engineer)
     assert version == "1"
     assert confidence == pytest.approx(_CONFIDENCE["1"], abs=0.01)

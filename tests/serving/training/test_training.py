@@ -11,6 +11,7 @@ pytest.importorskip("prefect", reason="needs the train extra")
 
 from serving.app import create_app
 from serving.settings import Settings
+from tests.contracts.reference import as_documented
 from tests.pictures import png_bytes, square_picture
 from tests.serving.conftest import bearer, log_in
 from tests.serving.datasets.archives import import_zip, zip_of
@@ -55,7 +56,7 @@ def test_training_runs_on_all_labelled_pictures_when_started(engineer: httpx.Cli
     wanted = {"epochs": 10, "batch_size": 4, "learning_rate": 0.002, "model_name": "v1.1-scratch"}
     answer = engineer.post(f"{API}/start", json=wanted)
     assert answer.status_code == 202, answer.text
-    job = answer.json()
+    job = as_documented(answer)
     assert (job["state"], job["model_name"], job["epochs"]) == ("queued", "v1.1-scratch", 10)
     run = httpx.get(f"{prefect.api}/flow_runs/{job['job_id']}", trust_env=False).json()
     assert {k: run["parameters"][k] for k in wanted} == wanted
@@ -70,12 +71,12 @@ def test_training_runs_on_all_labelled_pictures_when_started(engineer: httpx.Cli
     prefect.set_state(job["job_id"], "RUNNING")
     artifact = {"type": "progress", "key": "fine-tune-progress", "data": 40.0, "flow_run_id": job["job_id"]}
     prefect.send("/artifacts/", artifact)
-    status = engineer.get(f"{API}/status").json()
+    status = as_documented(engineer.get(f"{API}/status"))
     assert (status["state"], status["epoch"], status["progress"]) == ("running", 4, 40.0)
     assert status["eta_s"] >= 0.0
     assert status["links"]["prefect"].endswith(job["job_id"])
 
-    assert engineer.post(f"{API}/stop").status_code == 202
+    assert as_documented(engineer.post(f"{API}/stop"))["state"]
     assert engineer.get(f"{API}/status").json()["state"] == "stopping"
     prefect.set_state(job["job_id"], "CANCELLED")
     assert engineer.get(f"{API}/status").json()["state"] == "cancelled"

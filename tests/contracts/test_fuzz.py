@@ -1,0 +1,27 @@
+"""A few hundred made-up requests for each kind of caller; `python -m tests.contracts.fuzz` sends thousands."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from models.bundle import Bundle
+from tests.contracts.fuzz import fuzz
+from tests.contracts.running import Running, running
+
+_CALLERS: Final = ("admin", "operator key", "anonymous")
+
+
+@pytest.fixture(scope="module")
+def disposable(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Iterator[Running]:
+    """A platform of its own: accounts are locked and things deleted there."""
+    with running(tmp_path_factory.mktemp("fuzz") / "var", tiny_bundle) as platform:
+        yield platform
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("caller", _CALLERS)
+def test_nothing_is_wrong_when_anything_is_sent(disposable: Running, caller: str) -> None:
+    outcome = fuzz(disposable, caller, phases=("fuzzing",), most=1)
+    assert outcome.failures == {}
+    assert outcome.cases > 70
