@@ -7,7 +7,7 @@ PIP_ARGS ?=
 # Processes that share the tests, file by file: most tests wait for servers of their own.
 TEST_WORKERS ?= 2
 
-.PHONY: run run-serving setup setup-serving setup-dev dashboard dashboard-check test check bench format clean
+.PHONY: run run-serving setup setup-serving setup-dev dashboard dashboard-check api fuzz test check bench format clean
 
 run: $(VENV)/.train dashboard  ## Start the platform in the foreground; Ctrl-C ends it
 	@exec $(BIN)/ussop up
@@ -24,6 +24,13 @@ dashboard:  ## Build the web dashboard, where its sources are newer; without Nod
 
 dashboard-check: $(VENV)/.dev dashboard  ## Types as the API has them now, compiler, unit tests
 	@sh dashboards/operator/check.sh $(abspath $(BIN))/python
+
+api: $(VENV)/.dev dashboard  ## Write what is made from the API anew: docs/openapi.json, docs/api.md, the dashboard's types
+	$(BIN)/python -m tests.contracts.written
+	@sh dashboards/operator/check.sh $(abspath $(BIN))/python --write
+
+fuzz: $(VENV)/.dev  ## Thousands of made-up requests to every route, as everybody: about a quarter of an hour
+	$(BIN)/python -m tests.contracts.fuzz
 
 test: $(VENV)/.dev dashboard  ## The whole test suite
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile

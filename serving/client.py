@@ -1,90 +1,35 @@
-"""A small client of the API, for the platform's own processes: typed, synchronous, safe to use from several threads."""
+"""A small client of the API, for the platform's own processes and for integrators: typed by the API's own schemas.
 
-import json
-import threading
-from collections.abc import Iterator
+Synchronous, and safe to use from several threads. docs/api.md shows it at work.
+"""
+
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import Any, Final
 
-import httpx
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import ValidationError
 
-from serving.batch.schemas import BatchReport
+from serving.alerts.schemas import AlertList, AlertRead, Severity
+from serving.batch.schemas import BatchJobIn, BatchJobList, BatchJobOut, BatchReport
+from serving.client_connection import ApiKey, ClientError, Connection, ServiceAccount
 from serving.curation.schemas import CandidateList, CandidateOut, DrawIn, DrawOut
 from serving.datasets.schemas import TrainedOut
-from serving.inspections.schemas import InspectionOut
+from serving.events.schemas import EventList, EventType
+from serving.inspections.schemas import Decision, InspectionList, InspectionOut
+from serving.model_versions.schemas import DeployIn, ModelList, SwitchOut
 from serving.review.schemas import ItemsIn, ItemsOut, StatsOut
 from serving.stations.schemas import StationList, StationOut
+from serving.statistics.buckets import Interval
+from serving.statistics.schemas import StatisticsOut, TrendsOut
 from serving.storage.schemas import PassOut, RetentionIn
+from serving.training.schemas import TrainingIn, TrainingOut
 
-AnswerT = TypeVar("AnswerT", bound=BaseModel)
-_TIMEOUT_S: Final = 30.0
-_LONGEST_DETAIL: Final = 300
+__all__ = ["ApiKey", "ClientError", "ServiceAccount", "UssopClient"]
 _CANDIDATES_AT_ONCE: Final = 500
 
 
-class ClientError(Exception):
-    """The API did not do what was asked.
-
-    Attributes:
-        status: HTTP status, None where there was no answer.
-        code: The API's stable word for the error.
-        retry_after_s: Seconds after which it wants to be asked again, None if it did not say.
-    """
-
-    code: ClassVar[str] = "client_error"
-
-    def __init__(self, detail: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.retry_after_s = retry_after_s
-
-    @property
-    def is_passing(self) -> bool:
-        """Whether the same request may well succeed later."""
-        return self.status in {None, 408, 429, 502, 503, 504}
-
-
-class ServiceAccount(BaseModel):
-    """Name and password of an account."""
-
-    username: str
-    password: SecretStr
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """The account of a file that `ussop up` wrote.
-
-        Raises:
-            ClientError: There is no such file, or it is damaged.
-        """
-        try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, ValidationError) as error:
-            raise ClientError(f"the service account cannot be read ({type(error).__name__}): {path.name}") from error
-
-
-class UssopClient:
-    """A connection to the API under one account; logs in when it must, and again when the token has expired."""
-
-    def __init__(self, base_url: str, account: ServiceAccount, *, timeout_s: float = _TIMEOUT_S) -> None:
-        """Takes the API's address; nothing is sent before the first call."""
-        self._client = httpx.Client(base_url=f"{base_url.rstrip('/')}/api/v1", timeout=timeout_s, trust_env=False)
-        self._account = account
-        self._token = ""
-        self._logging_in = threading.Lock()
-
-    def __enter__(self) -> Self:
-        """The connection itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes the connection."""
-        self._client.close()
+class UssopClient(Connection):
+    """The calls of the API, under one account or API key."""
 
     def inspect(
         self,
@@ -113,6 +58,174 @@ class UssopClient:
             return InspectionOut.model_validate_json(answer.content)
         except ValidationError as error:
             raise ClientError("the answer is no inspection", status=answer.status_code) from error
+
+    def inspection(self, inspection_id: str) -> InspectionOut:
+        """A stored inspection.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(InspectionOut, "GET", f"/inspect/{inspection_id}")
+
+    def inspections(
+        self, *, station_id: str | None = None, decision: Decision | None = None, limit: int = 50, offset: int = 0
+    ) -> InspectionList:
+        """One page of stored inspections, newest first.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted = _given(station_id=station_id, decision=decision, limit=limit, offset=offset)
+        return self._ask(InspectionList, "GET", "/inspections", params=wanted)
+
+    def statistics(self, *, hours: int = 24, station_id: str | None = None) -> StatisticsOut:
+        """Figures of the last hours.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(StatisticsOut, "GET", "/statistics", params=_given(hours=hours, station_id=station_id))
+
+    def trends(self, *, hours: int = 24, interval: Interval = "hour", station_id: str | None = None) -> TrendsOut:
+        """The last hours, hour by hour or day by day.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted = _given(hours=hours, interval=interval, station_id=station_id)
+        return self._ask(TrendsOut, "GET", "/trends", params=wanted)
+
+    def alerts(self, *, severity: Severity | None = None, acknowledged: bool | None = None) -> AlertList:
+        """Alerts, newest first.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted = _given(severity=severity, acknowledged=acknowledged)
+        return self._ask(AlertList, "GET", "/alerts", params=wanted)
+
+    def acknowledge(self, alert_id: str) -> AlertRead:
+        """An alert, marked as seen.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(AlertRead, "POST", f"/alerts/{alert_id}/acknowledge")
+
+    def create_batch(self, wanted: BatchJobIn) -> BatchJobOut:
+        """A new batch job, which waits until it is started.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(BatchJobOut, "POST", "/batch/jobs", json=wanted.model_dump(mode="json"))
+
+    def start_batch(self, job_id: str) -> BatchJobOut:
+        """A batch job that was started.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(BatchJobOut, "POST", f"/batch/jobs/{job_id}/start")
+
+    def cancel_batch(self, job_id: str) -> BatchJobOut:
+        """A batch job that was asked to end.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(BatchJobOut, "POST", f"/batch/jobs/{job_id}/cancel")
+
+    def batch(self, job_id: str) -> BatchJobOut:
+        """A batch job and how far it is.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(BatchJobOut, "GET", f"/batch/jobs/{job_id}")
+
+    def batches(self, *, limit: int = 50, offset: int = 0) -> BatchJobList:
+        """Batch jobs, newest first.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(BatchJobList, "GET", "/batch/jobs", params=_given(limit=limit, offset=offset))
+
+    def start_training(self, wanted: TrainingIn) -> TrainingOut:
+        """The training that was started, on everything labelled so far.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(TrainingOut, "POST", "/training/start", json=wanted.model_dump())
+
+    def training(self) -> TrainingOut:
+        """The newest training and how far it is.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(TrainingOut, "GET", "/training/status")
+
+    def stop_training(self) -> TrainingOut:
+        """The training that was asked to end.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(TrainingOut, "POST", "/training/stop")
+
+    def models(self) -> ModelList:
+        """Every version of the model, newest first.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(ModelList, "GET", "/models")
+
+    def deploy(self, version_id: str, *, override_reason: str | None = None) -> SwitchOut:
+        """What is in use after a version was put to use.
+
+        Args:
+            version_id: Its number.
+            override_reason: An administrator's word for a version that the gate does not speak for.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted = DeployIn(override_reason=override_reason)
+        return self._ask(SwitchOut, "POST", f"/models/{version_id}/deploy", json=wanted.model_dump())
+
+    def roll_back(self, version_id: str) -> SwitchOut:
+        """What is in use after going back to a version.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(SwitchOut, "POST", f"/models/{version_id}/rollback")
+
+    def events(
+        self,
+        *,
+        after: int | None = None,
+        wait_s: float = 0.0,
+        types: Sequence[EventType] = (),
+        station_id: str | None = None,
+    ) -> EventList:
+        """What happened after a number, oldest first.
+
+        Args:
+            after: `last_seq` of the answer before; None: from now on.
+            wait_s: Seconds that the answer may wait for the first event, at most 25.
+            types: Only these; all if empty.
+            station_id: Only of this station.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted = _given(after=after, wait_s=wait_s, types=",".join(types) or None, station_id=station_id)
+        return self._ask(EventList, "GET", "/events", params=wanted)
 
     def report_batch(self, job_id: str, report: BatchReport) -> None:
         """Tells how far a batch job is.
@@ -211,47 +324,7 @@ class UssopClient:
         """
         return self._send("GET", str(self._client.base_url.join(image_url.partition("?")[0]))).content
 
-    def _ask(self, kind: type[AnswerT], method: str, path: str, **content: Any) -> AnswerT:
-        answer = self._send(method, path, **content)
-        try:
-            return kind.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise ClientError(f"the answer to {path} is not what was asked for", status=answer.status_code) from error
 
-    def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **content: Any) -> httpx.Response:
-        token = self._token or self._log_in("")
-        answer = self._request(method, path, headers={**(headers or {}), **_bearer(token)}, **content)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
-            headers = {**(headers or {}), **_bearer(self._log_in(token))}
-            answer = self._request(method, path, headers=headers, **content)
-        return _checked(answer)
-
-    def _log_in(self, stale_token: str) -> str:
-        """A token other than the stale one; of several threads that ask, one logs in."""
-        with self._logging_in:
-            if self._token == stale_token:
-                body = {"username": self._account.username, "password": self._account.password.get_secret_value()}
-                answer = _checked(self._request("POST", "/auth/login", json=body))
-                self._token = str(answer.json()["access_token"])
-            return self._token
-
-    def _request(self, method: str, path: str, **content: Any) -> httpx.Response:
-        try:
-            return self._client.request(method, path, **content)
-        except httpx.HTTPError as error:
-            raise ClientError(f"the API does not answer: {type(error).__name__}") from error
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    if answer.is_success:
-        return answer
-    try:
-        detail = str(answer.json()["detail"])[:_LONGEST_DETAIL]
-    except (ValueError, KeyError, TypeError):
-        detail = f"the API answered {answer.status_code}"
-    wait = answer.headers.get("Retry-After", "")
-    raise ClientError(detail, status=answer.status_code, retry_after_s=float(wait) if wait.isdigit() else None)
+def _given(**values: Any) -> dict[str, Any]:
+    """The parameters that have a value."""
+    return {name: value for name, value in values.items() if value is not None}

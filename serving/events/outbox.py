@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, get_args
 
 from sqlmodel import Session
 
+from serving.events.schemas import EventType
 from serving.tables import OutboxEvent
 
-EventType = Literal["inspection", "alert", "job", "model", "station"]
-EVENT_TYPES: Final[tuple[EventType, ...]] = ("inspection", "alert", "job", "model", "station")
+EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 
 
 def publish(session: Session, kind: EventType, data: Mapping[str, Any], now: datetime) -> None:

@@ -5,11 +5,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+EventType = Literal["inspection", "alert", "job", "model", "station"]
+
 
 class EventOut(BaseModel):
     """One event. `data` of an inspection is the record, as `GET /api/v1/inspect/{id}` gives it."""
 
-    type: Literal["inspection", "alert", "job", "model", "station"]
+    type: EventType
     seq: int
     at: datetime
     data: dict[str, Any]

@@ -7,7 +7,8 @@ from starlette.datastructures import QueryParams
 
 from serving.errors import BadRequest, Forbidden
 from serving.events.messages import Choice
-from serving.events.outbox import EVENT_TYPES, EventType
+from serving.events.outbox import EVENT_TYPES
+from serving.events.schemas import EventType
 from serving.stations.schemas import STATION_ID_PATTERN
 
 STATS: Final = "stats"

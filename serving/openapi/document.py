@@ -56,12 +56,13 @@ def _complete(document: dict[str, Any], routers: Sequence[APIRouter]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods
     }
+    components = document["components"]
+    shared = components.setdefault("responses", {})
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             route = routes.get((method.upper(), path))
             if route is not None:
-                _complete_operation(operation, method.upper(), path, route)
-    components = document["components"]
+                _complete_operation(operation, method.upper(), path, route, shared)
     for name in _FOREIGN_SCHEMAS:
         components["schemas"].pop(name, None)
     components["schemas"][ErrorBody.__name__] = ErrorBody.model_json_schema()
@@ -77,14 +78,22 @@ def _complete(document: dict[str, Any], routers: Sequence[APIRouter]) -> None:
     document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
 
 
-def _complete_operation(operation: dict[str, Any], method: str, path: str, route: APIRoute) -> None:
+def _complete_operation(
+    operation: dict[str, Any], method: str, path: str, route: APIRoute, shared: dict[str, Any]
+) -> None:
     guard = guard_of(route)
     operation["description"] = f"{operation.get('description', '')}\n\n{guard.sentence}".strip()
     _name_security(operation, guard)
     declared = operation["responses"]
     declared.pop("422", None)
     for status, response in error_responses(errors_of(method, path, operation, guard)).items():
-        declared[status] = _either(declared[status], response) if status in declared else response
+        if status in declared:
+            declared[status] = _either(declared[status], response)
+            continue
+        # Most routes answer the same few: each is told once, and the others point there.
+        name = "-".join([status, *response["x-codes"]])
+        shared[name] = response
+        declared[status] = {"$ref": f"#/components/responses/{name}"}
     operation["responses"] = {status: declared[status] for status in sorted(declared)}
     if (method, path) in REQUESTS:
         operation["requestBody"]["content"][_JSON]["examples"] = REQUESTS[method, path]

@@ -18,7 +18,7 @@ from tests.contracts.reference import (
 from tests.contracts.running import Running, running
 from tests.contracts.shapes import problems
 from tests.pictures import png_bytes, square_picture
-from tests.serving.declared import document
+from tests.serving.declared import answers_of, document
 
 _JSON: Final = {"Content-Type": "application/json"}
 _FORM: Final = {"Content-Type": "multipart/form-data; boundary=b"}
@@ -92,11 +92,27 @@ def test_every_route_names_its_errors_when_described() -> None:
             guarded = "security" in operation and {} not in operation["security"]
             wanted = {"429"} | ({"401"} if guarded else set())
             assert wanted <= set(operation["responses"]), (method, path)
-            for status, answer in operation["responses"].items():
+            for status, answer in answers_of(operation).items():
                 if status >= "400" and path != f"{V1}/health":
                     schema = answer["content"]["application/json"]["schema"]
                     assert schema == {"$ref": "#/components/schemas/ErrorBody"}, (method, path, status)
                     assert answer["x-codes"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("users", "GET, POST"),
+        ("users/some-id", "DELETE, PUT"),
+        ("users/me", "PUT"),
+        ("inspect/some-id/hold", "DELETE, PUT"),
+        ("datasets/import", "POST"),
+    ],
+)
+def test_every_method_of_the_path_is_named_when_another_is_used(platform: Running, path: str, methods: str) -> None:
+    with platform.client() as client:
+        answer = client.request("PATCH", f"{V1}/{path}")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,15 @@ def _templates() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
     ]
 
 
+def answers_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The answers that the description names for an operation, by status, with references followed."""
+    shared = document()["components"]["responses"]
+    return {
+        status: shared[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+        for status, answer in operation["responses"].items()
+    }
+
+
 def operation_of(method: str, path: str) -> dict[str, Any] | None:
     """What the description says of a request, None where it belongs to none of its routes."""
     for pattern, operations in _templates():
@@ -73,7 +82,7 @@ class Declared:
     def _look(self, request: str, operation: dict[str, Any], status: int, body: bytes) -> None:
         if status in _OF_NO_ROUTE or status == 0:
             return
-        answer = operation["responses"].get(str(status))
+        answer = answers_of(operation).get(str(status))
         if answer is None:
             self.surprises.add(f"{request} answered {status}, which serving/openapi/errors.py does not say of it")
         elif status >= 400 and (code := _code_of(body)) is not None and code not in answer["x-codes"]:

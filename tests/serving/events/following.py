@@ -16,7 +16,8 @@ from websockets.sync.connection import Connection
 from websockets.typing import Origin, Subprotocol
 
 from serving.clock import utc_now
-from serving.events.outbox import EventType, publish
+from serving.events.outbox import publish
+from serving.events.schemas import EventType
 from serving.platform import Platform
 from tests.pictures import png_bytes, square_picture
 from tests.serving.conftest import bearer

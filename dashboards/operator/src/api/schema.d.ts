@@ -16,8 +16,10 @@ export interface paths {
         /**
          * Annotate
          * @description Stores what a person says of a picture. No annotations at all say that the part is good.
+         *
+         *     Role: operator.
          */
-        post: operations["annotate_api_v1_active_learning_annotate__item_id__post"];
+        post: operations["review_annotate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -34,8 +36,10 @@ export interface paths {
         /**
          * Get Audit
          * @description How many of the passed parts have a defect, by the passes that were drawn by lot and looked at.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_audit_api_v1_active_learning_audit_get"];
+        get: operations["curation_get_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -56,8 +60,10 @@ export interface paths {
         /**
          * Draw
          * @description Draws passes by lot and puts them into the queue. A pass has one chance: drawn again, nothing is drawn twice.
+         *
+         *     Role: engineer. The platform's own account may, too.
          */
-        post: operations["draw_api_v1_active_learning_audit_draws_post"];
+        post: operations["curation_draw"];
         delete?: never;
         options?: never;
         head?: never;
@@ -74,8 +80,10 @@ export interface paths {
         /**
          * List Candidates
          * @description Inspections that curation may choose: those whose picture is still here, oldest first.
+         *
+         *     Role: viewer.
          */
-        get: operations["list_candidates_api_v1_active_learning_candidates_get"];
+        get: operations["curation_list_candidates"];
         put?: never;
         post?: never;
         delete?: never;
@@ -96,8 +104,10 @@ export interface paths {
         /**
          * Put Items
          * @description Puts inspections into the queue, each with the strategies that chose it; sent twice, nothing doubles.
+         *
+         *     Role: engineer. The platform's own account may, too.
          */
-        post: operations["put_items_api_v1_active_learning_items_post"];
+        post: operations["review_put_items"];
         delete?: never;
         options?: never;
         head?: never;
@@ -114,8 +124,10 @@ export interface paths {
         /**
          * Get Queue
          * @description The next pictures to look at, most useful first, with what the model suggests.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_queue_api_v1_active_learning_queue_get"];
+        get: operations["review_get_queue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -134,8 +146,10 @@ export interface paths {
         /**
          * Get Status
          * @description Whether boxes and clicks can become polygons here, and if not, why.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_status_api_v1_active_learning_segment_get"];
+        get: operations["segmenter_get_status"];
         put?: never;
         post?: never;
         delete?: never;
@@ -156,8 +170,10 @@ export interface paths {
         /**
          * Segment
          * @description The regions that a box, clicks or many boxes point at, as polygons. Nothing is stored.
+         *
+         *     Role: operator.
          */
-        post: operations["segment_api_v1_active_learning_segment__item_id__post"];
+        post: operations["segmenter_segment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -176,8 +192,10 @@ export interface paths {
         /**
          * Skip
          * @description Takes a picture out of the queue without a label.
+         *
+         *     Role: operator.
          */
-        post: operations["skip_api_v1_active_learning_skip__item_id__post"];
+        post: operations["review_skip"];
         delete?: never;
         options?: never;
         head?: never;
@@ -194,8 +212,10 @@ export interface paths {
         /**
          * Get Stats
          * @description How many pictures wait, are labelled, and have been learned from.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_stats_api_v1_active_learning_stats_get"];
+        get: operations["review_get_stats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -214,50 +234,12 @@ export interface paths {
         /**
          * Find Alerts
          * @description Alerts, newest first.
+         *
+         *     Role: viewer.
          */
-        get: operations["find_alerts_api_v1_alerts_get"];
+        get: operations["alerts_find_alerts"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/alerts/deliveries": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Find Deliveries
-         * @description Whom alerts are told by mail or webhook, and how each delivery went.
-         */
-        get: operations["find_deliveries_api_v1_alerts_deliveries_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/alerts/test-delivery": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Try Delivery
-         * @description Sends a test message to the targets of the settings now, once, and says how each took it.
-         */
-        post: operations["try_delivery_api_v1_alerts_test_delivery_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -276,8 +258,10 @@ export interface paths {
         /**
          * Acknowledge
          * @description Mark an alert as seen.
+         *
+         *     Role: operator.
          */
-        post: operations["acknowledge_api_v1_alerts__alert_id__acknowledge_post"];
+        post: operations["alerts_acknowledge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -294,14 +278,18 @@ export interface paths {
         /**
          * List Keys
          * @description Every key, newest first, without its secret.
+         *
+         *     Role: admin. API keys may not.
          */
-        get: operations["list_keys_api_v1_api_keys_get"];
+        get: operations["api_keys_list_keys"];
         put?: never;
         /**
          * Create Key
          * @description Makes a key. Its secret (`key`) is in this answer and nowhere else.
+         *
+         *     Role: admin. API keys may not.
          */
-        post: operations["create_key_api_v1_api_keys_post"];
+        post: operations["api_keys_create_key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -321,8 +309,10 @@ export interface paths {
         /**
          * Revoke Key
          * @description Makes a key worthless, at once.
+         *
+         *     Role: admin. API keys may not.
          */
-        delete: operations["revoke_key_api_v1_api_keys__key_id__delete"];
+        delete: operations["api_keys_revoke_key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -338,8 +328,10 @@ export interface paths {
         /**
          * Find Entries
          * @description Who did what, when and from where, newest first.
+         *
+         *     Role: admin.
          */
-        get: operations["find_entries_api_v1_audit_get"];
+        get: operations["audit_find_entries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -358,8 +350,10 @@ export interface paths {
         /**
          * Verify
          * @description Reads the whole log and says whether an entry was changed, removed, inserted, moved or cut off.
+         *
+         *     Role: admin.
          */
-        get: operations["verify_api_v1_audit_verify_get"];
+        get: operations["audit_verify"];
         put?: never;
         post?: never;
         delete?: never;
@@ -380,8 +374,10 @@ export interface paths {
         /**
          * Login
          * @description Log in with name and password.
+         *
+         *     No token is needed.
          */
-        post: operations["login_api_v1_auth_login_post"];
+        post: operations["auth_login"];
         delete?: never;
         options?: never;
         head?: never;
@@ -400,8 +396,10 @@ export interface paths {
         /**
          * Logout
          * @description End the session: its refresh tokens at once, its access tokens within five seconds.
+         *
+         *     Role: viewer. API keys may not.
          */
-        post: operations["logout_api_v1_auth_logout_post"];
+        post: operations["auth_logout"];
         delete?: never;
         options?: never;
         head?: never;
@@ -418,8 +416,10 @@ export interface paths {
         /**
          * Me
          * @description The profile of the current user, or of the API key.
+         *
+         *     Role: viewer.
          */
-        get: operations["me_api_v1_auth_me_get"];
+        get: operations["auth_me"];
         put?: never;
         post?: never;
         delete?: never;
@@ -440,8 +440,10 @@ export interface paths {
         /**
          * Refresh
          * @description Exchange a refresh token for the next access token and refresh token. Each is good for one use.
+         *
+         *     No token is needed.
          */
-        post: operations["refresh_api_v1_auth_refresh_post"];
+        post: operations["auth_refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -458,14 +460,18 @@ export interface paths {
         /**
          * List Jobs
          * @description Batch jobs, newest first.
+         *
+         *     Role: viewer.
          */
-        get: operations["list_jobs_api_v1_batch_jobs_get"];
+        get: operations["batch_list_jobs"];
         put?: never;
         /**
          * Create Job
          * @description Makes a job; it waits until it is started.
+         *
+         *     Role: operator.
          */
-        post: operations["create_job_api_v1_batch_jobs_post"];
+        post: operations["batch_create_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -482,8 +488,10 @@ export interface paths {
         /**
          * Get Job
          * @description A job and how far it is.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_job_api_v1_batch_jobs__job_id__get"];
+        get: operations["batch_get_job"];
         put?: never;
         post?: never;
         delete?: never;
@@ -504,8 +512,10 @@ export interface paths {
         /**
          * Cancel Job
          * @description Cancels a job; one that runs is `cancelled` once its process has ended, within seconds.
+         *
+         *     Role: operator.
          */
-        post: operations["cancel_job_api_v1_batch_jobs__job_id__cancel_post"];
+        post: operations["batch_cancel_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -523,8 +533,10 @@ export interface paths {
         /**
          * Report
          * @description Takes what the flow of a job says of its progress; of the platform's own account only.
+         *
+         *     For the platform's own account alone.
          */
-        put: operations["report_api_v1_batch_jobs__job_id__report_put"];
+        put: operations["batch_report"];
         post?: never;
         delete?: never;
         options?: never;
@@ -544,72 +556,10 @@ export interface paths {
         /**
          * Start Job
          * @description Starts a job; one that failed or was cancelled goes on where it stopped.
+         *
+         *     Role: operator.
          */
-        post: operations["start_job_api_v1_batch_jobs__job_id__start_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/config": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Config
-         * @description The configuration in force. Of secrets it says whether they are set; paths and hosts are for engineers.
-         */
-        get: operations["get_config_api_v1_config_get"];
-        put?: never;
-        /**
-         * Update Config
-         * @description Changes what may be changed at run time, at once and on every replica; what is left out stays as it is.
-         */
-        post: operations["update_config_api_v1_config_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/config/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get History
-         * @description Every change, newest first: who, when, before and after.
-         */
-        get: operations["get_history_api_v1_config_history_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/config/revert/{revision}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Revert Config
-         * @description Restores what held after that change (0: before the first). This is a change of its own, with its own number.
-         */
-        post: operations["revert_config_api_v1_config_revert__revision__post"];
+        post: operations["batch_start_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -626,14 +576,18 @@ export interface paths {
         /**
          * List Datasets
          * @description Every data set, newest first.
+         *
+         *     Role: viewer.
          */
-        get: operations["list_datasets_api_v1_datasets_get"];
+        get: operations["datasets_list_datasets"];
         put?: never;
         /**
          * Freeze
          * @description Makes a data set of everything labelled so far; the same contents give the same data set again.
+         *
+         *     Role: engineer.
          */
-        post: operations["freeze_api_v1_datasets_post"];
+        post: operations["datasets_freeze"];
         delete?: never;
         options?: never;
         head?: never;
@@ -652,8 +606,10 @@ export interface paths {
         /**
          * Import Dataset
          * @description Begins an import: a zip of pictures and labels as form field `file`, or a folder on the API's machine.
+         *
+         *     Role: engineer.
          */
-        post: operations["import_dataset_api_v1_datasets_import_post"];
+        post: operations["datasets_import_dataset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -670,8 +626,10 @@ export interface paths {
         /**
          * Get Import
          * @description How far an import is, and what it left out.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_import_api_v1_datasets_imports__import_id__get"];
+        get: operations["datasets_get_import"];
         put?: never;
         post?: never;
         delete?: never;
@@ -690,8 +648,10 @@ export interface paths {
         /**
          * Get Dataset
          * @description One data set.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_dataset_api_v1_datasets__dataset_id__get"];
+        get: operations["datasets_get_dataset"];
         put?: never;
         post?: never;
         delete?: never;
@@ -710,8 +670,10 @@ export interface paths {
         /**
          * Export Dataset
          * @description The data set as a zip file of pictures and labels.
+         *
+         *     Role: engineer.
          */
-        get: operations["export_dataset_api_v1_datasets__dataset_id__export_get"];
+        get: operations["datasets_export_dataset"];
         put?: never;
         post?: never;
         delete?: never;
@@ -732,8 +694,10 @@ export interface paths {
         /**
          * Mark Trained
          * @description Says that a version of the model has learned from a data set: its pictures count as trained.
+         *
+         *     Role: engineer. The platform's own account may, too.
          */
-        post: operations["mark_trained_api_v1_datasets__dataset_id__trained_post"];
+        post: operations["datasets_mark_trained"];
         delete?: never;
         options?: never;
         head?: never;
@@ -750,8 +714,10 @@ export interface paths {
         /**
          * List Events
          * @description Events after a number, oldest first; with `wait_s` the answer waits until there is one.
+         *
+         *     Role: viewer.
          */
-        get: operations["list_events_api_v1_events_get"];
+        get: operations["events_list_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -770,8 +736,10 @@ export interface paths {
         /**
          * Export Inspections
          * @description All inspections as a file: CSV, XLSX or Parquet.
+         *
+         *     Role: viewer.
          */
-        get: operations["export_inspections_api_v1_export_csv_get"];
+        get: operations["export_inspections"];
         put?: never;
         post?: never;
         delete?: never;
@@ -790,8 +758,10 @@ export interface paths {
         /**
          * Report Part
          * @description A PDF report of the newest inspections of a part.
+         *
+         *     Role: viewer.
          */
-        get: operations["report_part_api_v1_export_report_get"];
+        get: operations["export_report_part"];
         put?: never;
         post?: never;
         delete?: never;
@@ -810,8 +780,10 @@ export interface paths {
         /**
          * Report Inspection
          * @description A PDF report of one inspection: picture with overlay, decision, defects, model, recipe, thresholds.
+         *
+         *     Role: viewer.
          */
-        get: operations["report_inspection_api_v1_export_report__inspection_id__get"];
+        get: operations["export_report_inspection"];
         put?: never;
         post?: never;
         delete?: never;
@@ -830,8 +802,10 @@ export interface paths {
         /**
          * Health
          * @description Whether a picture sent now would get a verdict that is kept.
+         *
+         *     No token is needed.
          */
-        get: operations["health_api_v1_health_get"];
+        get: operations["health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -852,8 +826,10 @@ export interface paths {
         /**
          * Inspect
          * @description Inspects a picture. When the answer is here, the picture and the verdict are on disk.
+         *
+         *     Role: operator.
          */
-        post: operations["inspect_api_v1_inspect_post"];
+        post: operations["inspections_inspect"];
         delete?: never;
         options?: never;
         head?: never;
@@ -872,8 +848,10 @@ export interface paths {
         /**
          * Inspect Camera
          * @description Takes a picture with the configured camera and inspects it.
+         *
+         *     Role: operator.
          */
-        post: operations["inspect_camera_api_v1_inspect_camera_post"];
+        post: operations["inspections_inspect_camera"];
         delete?: never;
         options?: never;
         head?: never;
@@ -890,15 +868,19 @@ export interface paths {
         /**
          * Get Inspection
          * @description A stored inspection.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_inspection_api_v1_inspect__inspection_id__get"];
+        get: operations["inspections_get_inspection"];
         put?: never;
         post?: never;
         /**
          * Delete Inspection
          * @description Deletes an inspection and its picture.
+         *
+         *     Role: engineer.
          */
-        delete: operations["delete_inspection_api_v1_inspect__inspection_id__delete"];
+        delete: operations["inspections_delete_inspection"];
         options?: never;
         head?: never;
         patch?: never;
@@ -915,14 +897,18 @@ export interface paths {
         /**
          * Hold Inspection
          * @description Puts an inspection on hold: neither its picture nor its record may be deleted.
+         *
+         *     Role: engineer.
          */
-        put: operations["hold_inspection_api_v1_inspect__inspection_id__hold_put"];
+        put: operations["inspections_hold_inspection"];
         post?: never;
         /**
          * Release Inspection
          * @description Lifts the hold of an inspection.
+         *
+         *     Role: engineer.
          */
-        delete: operations["release_inspection_api_v1_inspect__inspection_id__hold_delete"];
+        delete: operations["inspections_release_inspection"];
         options?: never;
         head?: never;
         patch?: never;
@@ -938,8 +924,10 @@ export interface paths {
         /**
          * List Inspections
          * @description Stored inspections, newest first.
+         *
+         *     Role: viewer.
          */
-        get: operations["list_inspections_api_v1_inspections_get"];
+        get: operations["inspections_list_inspections"];
         put?: never;
         post?: never;
         delete?: never;
@@ -958,8 +946,10 @@ export interface paths {
         /**
          * List Models
          * @description Every version of the model, newest first; while MLflow is away those that this machine holds.
+         *
+         *     Role: viewer.
          */
-        get: operations["list_models_api_v1_models_get"];
+        get: operations["model_versions_list_models"];
         put?: never;
         post?: never;
         delete?: never;
@@ -978,8 +968,10 @@ export interface paths {
         /**
          * Compare
          * @description Two versions beside each other: figures, classes, thresholds, and what they came from.
+         *
+         *     Role: viewer.
          */
-        get: operations["compare_api_v1_models_compare_get"];
+        get: operations["model_versions_compare"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1003,8 +995,10 @@ export interface paths {
          *
          *     409 with the reasons for a version from a training that the gate blocked or has not judged; an admin may deploy it
          *     all the same with an `override_reason`, which is audited.
+         *
+         *     Role: engineer.
          */
-        post: operations["deploy_api_v1_models__version_id__deploy_post"];
+        post: operations["model_versions_deploy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1021,8 +1015,10 @@ export interface paths {
         /**
          * Get Gate
          * @description How the gate stands for a version: progress, then the outcome, its reasons and both versions' figures.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_gate_api_v1_models__version_id__gate_get"];
+        get: operations["model_versions_get_gate"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1046,8 +1042,10 @@ export interface paths {
          *
          *     Compared on the frozen test parts of the version's own data set, unless another one is named. An admin may add an
          *     `override_reason`: the version is then deployed even if the gate blocks it, which is audited.
+         *
+         *     Role: engineer.
          */
-        post: operations["promote_api_v1_models__version_id__promote_post"];
+        post: operations["model_versions_promote"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1066,8 +1064,10 @@ export interface paths {
         /**
          * Roll Back
          * @description Goes back to a version; the one that was in use before is still loaded, so that this takes no time.
+         *
+         *     Role: engineer.
          */
-        post: operations["roll_back_api_v1_models__version_id__rollback_post"];
+        post: operations["model_versions_roll_back"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1086,8 +1086,10 @@ export interface paths {
         /**
          * Benchmark
          * @description Times a network on ONNX Runtime and on OpenVINO, by turns and at low priority; one benchmark at a time.
+         *
+         *     Role: engineer.
          */
-        post: operations["benchmark_api_v1_openvino_benchmark_post"];
+        post: operations["openvino_benchmark"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1106,8 +1108,10 @@ export interface paths {
         /**
          * Load
          * @description Loads a network beside the deployed model, for the benchmark and for what asks for its key.
+         *
+         *     Role: engineer.
          */
-        post: operations["load_api_v1_openvino_load_post"];
+        post: operations["openvino_load"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1124,30 +1128,12 @@ export interface paths {
         /**
          * Status
          * @description What OpenVINO can do here and what it does.
+         *
+         *     Role: viewer.
          */
-        get: operations["status_api_v1_openvino_status_get"];
+        get: operations["openvino_status"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Ask
-         * @description A question in plain language, answered from what was counted, with the figures it rests on.
-         */
-        post: operations["ask_api_v1_query_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1164,8 +1150,10 @@ export interface paths {
         /**
          * List Stations
          * @description Every station, by id.
+         *
+         *     Role: viewer.
          */
-        get: operations["list_stations_api_v1_stations_get"];
+        get: operations["stations_list_stations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1184,13 +1172,17 @@ export interface paths {
         /**
          * Get Station
          * @description One station with the rules that hold there.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_station_api_v1_stations__station_id__get"];
+        get: operations["stations_get_station"];
         /**
          * Put Station
          * @description Configures a station, and makes it if it is new. The next inspection follows the new rules.
+         *
+         *     Role: engineer.
          */
-        put: operations["put_station_api_v1_stations__station_id__put"];
+        put: operations["stations_put_station"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1208,8 +1200,10 @@ export interface paths {
         /**
          * Get Statistics
          * @description Figures of the last hours.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_statistics_api_v1_statistics_get"];
+        get: operations["statistics_get_statistics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1228,8 +1222,10 @@ export interface paths {
         /**
          * List Parts
          * @description Yield per part: those with most failed inspections first. Parts without an id are left out.
+         *
+         *     Role: viewer.
          */
-        get: operations["list_parts_api_v1_statistics_parts_get"];
+        get: operations["statistics_list_parts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1250,8 +1246,10 @@ export interface paths {
         /**
          * Cleanup
          * @description Deletes pictures older than the retention policy, in a run of its own; their inspections stay.
+         *
+         *     Role: engineer.
          */
-        post: operations["cleanup_api_v1_storage_cleanup_post"];
+        post: operations["storage_cleanup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1270,8 +1268,10 @@ export interface paths {
         /**
          * Begin Pass
          * @description Begins a pass of retention, for the flow to drive; deletes nothing yet. A refused pass says why.
+         *
+         *     Role: admin. The platform's own account may, too.
          */
-        post: operations["begin_pass_api_v1_storage_retention_passes_post"];
+        post: operations["storage_begin_pass"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1290,8 +1290,10 @@ export interface paths {
         /**
          * Delete Chunk
          * @description Deletes the next few pictures of a running pass; `finished` when none is left.
+         *
+         *     Role: admin. The platform's own account may, too.
          */
-        post: operations["delete_chunk_api_v1_storage_retention_passes__pass_id__chunks_post"];
+        post: operations["storage_delete_chunk"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1308,8 +1310,10 @@ export interface paths {
         /**
          * Get Usage
          * @description What the disk holds, by kind; how long pictures are kept; and what the last clean-up did.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_usage_api_v1_storage_usage_get"];
+        get: operations["storage_get_usage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1330,8 +1334,10 @@ export interface paths {
         /**
          * Start
          * @description Begins a training on everything labelled so far; a new version with the alias `candidate` comes of it.
+         *
+         *     Role: engineer.
          */
-        post: operations["start_api_v1_training_start_post"];
+        post: operations["training_start"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1348,8 +1354,10 @@ export interface paths {
         /**
          * Get Status
          * @description The newest training: state, epoch, metrics, and when its epochs will be done.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_status_api_v1_training_status_get"];
+        get: operations["training_get_status"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1370,8 +1378,10 @@ export interface paths {
         /**
          * Stop
          * @description Ends the running training within seconds; what it has learned so far is dropped.
+         *
+         *     Role: engineer.
          */
-        post: operations["stop_api_v1_training_stop_post"];
+        post: operations["training_stop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1388,8 +1398,10 @@ export interface paths {
         /**
          * Get Trends
          * @description The last hours, hour by hour or day by day of the plant's clock.
+         *
+         *     Role: viewer.
          */
-        get: operations["get_trends_api_v1_trends_get"];
+        get: operations["statistics_get_trends"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1408,14 +1420,18 @@ export interface paths {
         /**
          * List Users
          * @description Every user, by name.
+         *
+         *     Role: admin. API keys may not.
          */
-        get: operations["list_users_api_v1_users_get"];
+        get: operations["users_list_users"];
         put?: never;
         /**
          * Create User
          * @description Makes a user.
+         *
+         *     Role: admin. API keys may not.
          */
-        post: operations["create_user_api_v1_users_post"];
+        post: operations["users_create_user"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1433,8 +1449,10 @@ export interface paths {
         /**
          * Update Me
          * @description Changes one's own e-mail address; null takes it away.
+         *
+         *     Role: viewer. API keys may not.
          */
-        put: operations["update_me_api_v1_users_me_put"];
+        put: operations["users_update_me"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1453,8 +1471,10 @@ export interface paths {
         /**
          * Change My Password
          * @description Changes one's own password. Every session ends, also this one; the answer begins a new one.
+         *
+         *     Role: viewer. API keys may not.
          */
-        put: operations["change_my_password_api_v1_users_me_password_put"];
+        put: operations["users_change_my_password"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1473,14 +1493,18 @@ export interface paths {
         /**
          * Update User
          * @description Changes a user; fields that are left out stay. Other roles, another password or disabling ends their sessions.
+         *
+         *     Role: admin. API keys may not.
          */
-        put: operations["update_user_api_v1_users__user_id__put"];
+        put: operations["users_update_user"];
         post?: never;
         /**
          * Delete User
          * @description Deletes a user and ends their sessions. What they did keeps their name.
+         *
+         *     Role: admin. API keys may not.
          */
-        delete: operations["delete_user_api_v1_users__user_id__delete"];
+        delete: operations["users_delete_user"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1496,8 +1520,10 @@ export interface paths {
         /**
          * Metrics
          * @description All metrics. A Prometheus on this machine needs no token; everybody else does.
+         *
+         *     A token or API key is needed unless the caller is known otherwise.
          */
-        get: operations["metrics_metrics_get"];
+        get: operations["metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1516,8 +1542,10 @@ export interface paths {
         /**
          * Get Image
          * @description The original picture of an inspection or of a data set.
+         *
+         *     A token or API key is needed unless the caller is known otherwise.
          */
-        get: operations["get_image_static_images__path__get"];
+        get: operations["images_get_image"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1632,29 +1660,6 @@ export interface components {
                 number,
                 number
             ][][] | null;
-        };
-        /**
-         * AnswerOut
-         * @description An answer with what it rests on. Text of `answer` is plain text, never markup.
-         */
-        AnswerOut: {
-            /** Answer */
-            answer: string;
-            /** Answered */
-            answered: boolean;
-            /**
-             * Backend
-             * @enum {string}
-             */
-            backend: "anthropic" | "local";
-            /** Figures */
-            figures: components["schemas"]["FiguresOut"][];
-            /** Filters */
-            filters: components["schemas"]["FiltersOut"][];
-            /** Inspection Ids */
-            inspection_ids: string[];
-            /** Question */
-            question: string;
         };
         /**
          * ApiKeyCreated
@@ -2253,162 +2258,6 @@ export interface components {
             metrics: components["schemas"]["MetricPair"][];
         };
         /**
-         * ConfigChanged
-         * @description The configuration after a change.
-         */
-        ConfigChanged: {
-            /**
-             * Changed
-             * @description The keys whose value is another now; all of them are in effect.
-             */
-            changed: string[];
-            /**
-             * Fields
-             * @description Each key; those that need a restart are shown to engineers and administrators only.
-             */
-            fields: components["schemas"]["ConfigField"][];
-            /** Updated At */
-            updated_at: string | null;
-            /** Updated By */
-            updated_by: string | null;
-            /** @description What may be changed at run time. */
-            values: components["schemas"]["RuntimeConfig"];
-            /**
-             * Version
-             * @description Number of the last change; 0 where nothing was ever changed.
-             */
-            version: number;
-        };
-        /**
-         * ConfigField
-         * @description One key of the configuration.
-         */
-        ConfigField: {
-            /**
-             * Choices
-             * @description The values that it may have, where they are few.
-             */
-            choices: string[] | null;
-            /**
-             * Default
-             * @description What holds without environment and without changes; null for secrets and where it is made at the start.
-             */
-            default: unknown;
-            /** Description */
-            description: string;
-            /** Is Secret */
-            is_secret: boolean;
-            /**
-             * Is Set
-             * @description Whether there is a value; of a secret nothing else is told.
-             */
-            is_set: boolean;
-            /**
-             * Limits
-             * @description `minimum`, `maximum`, `exclusiveMinimum`, where there are any.
-             */
-            limits: {
-                [key: string]: number;
-            };
-            /** Name */
-            name: string;
-            /**
-             * Restart Needed
-             * @description Whether it is read at the start only, from the environment; `false`: `POST /api/v1/config` changes it at once.
-             */
-            restart_needed: boolean;
-            /**
-             * Source
-             * @description Where the value comes from; `changed`: from a revision of the configuration.
-             * @enum {string}
-             */
-            source: "default" | "environment" | "changed";
-            /**
-             * Value
-             * @description What holds; null for secrets.
-             */
-            value: unknown;
-        };
-        /**
-         * ConfigOut
-         * @description The configuration in force.
-         */
-        ConfigOut: {
-            /**
-             * Fields
-             * @description Each key; those that need a restart are shown to engineers and administrators only.
-             */
-            fields: components["schemas"]["ConfigField"][];
-            /** Updated At */
-            updated_at: string | null;
-            /** Updated By */
-            updated_by: string | null;
-            /** @description What may be changed at run time. */
-            values: components["schemas"]["RuntimeConfig"];
-            /**
-             * Version
-             * @description Number of the last change; 0 where nothing was ever changed.
-             */
-            version: number;
-        };
-        /**
-         * ConfigUpdate
-         * @description What to change; what is left out stays. `null` is back to what the environment or the default says.
-         *
-         *     `station_rules` is merged station by station and rule by rule; `null` takes out a rule or a station.
-         */
-        ConfigUpdate: {
-            /** Alert Least Parts */
-            alert_least_parts?: number | null;
-            /** Alert Window Min */
-            alert_window_min?: number | null;
-            /** Control Chart */
-            control_chart?: boolean | null;
-            /** Control Chart Parts */
-            control_chart_parts?: number | null;
-            /** Drift */
-            drift?: boolean | null;
-            /** Drift Parts */
-            drift_parts?: number | null;
-            /** Drift Psi */
-            drift_psi?: number | null;
-            /** Gate Latency Budget Ms */
-            gate_latency_budget_ms?: number | null;
-            /** Log Level */
-            log_level?: ("DEBUG" | "INFO" | "WARNING" | "ERROR") | null;
-            /** Pass Rate Target Percent */
-            pass_rate_target_percent?: number | null;
-            /** Retention Fail Days */
-            retention_fail_days?: number | null;
-            /** Retention Free Target Percent */
-            retention_free_target_percent?: number | null;
-            /** Retention Last Failures */
-            retention_last_failures?: number | null;
-            /** Retention Pass Days */
-            retention_pass_days?: number | null;
-            /** Retention Space Min Days */
-            retention_space_min_days?: number | null;
-            /** Retention Uncertain Days */
-            retention_uncertain_days?: number | null;
-            /** Smtp Least Severity */
-            smtp_least_severity?: ("info" | "warning" | "error" | "critical") | null;
-            /** Station Rules */
-            station_rules?: {
-                [key: string]: components["schemas"]["StationRules"] | null;
-            } | null;
-            /** Storage Alarm Free Percent */
-            storage_alarm_free_percent?: number | null;
-            /** Takt S */
-            takt_s?: number | null;
-            /** Timezone */
-            timezone?: string | null;
-            /**
-             * Version
-             * @description The version that the change was made from: with another one in force, 409 and nothing is changed.
-             */
-            version?: number | null;
-        };
-        /**
          * DatasetCounts
          * @description What a data set holds.
          */
@@ -2518,58 +2367,6 @@ export interface components {
              * @constant
              */
             status: "deleted";
-        };
-        /**
-         * DeliveryList
-         * @description Targets, and deliveries, newest first.
-         */
-        DeliveryList: {
-            /** Deliveries */
-            deliveries: components["schemas"]["DeliveryOut"][];
-            /** Targets */
-            targets: components["schemas"]["TargetOut"][];
-            /** Total */
-            total: number;
-        };
-        /**
-         * DeliveryOut
-         * @description One alert on its way to one target.
-         */
-        DeliveryOut: {
-            /** @description As it was when the delivery was planned. */
-            alert: components["schemas"]["AlertRead"];
-            /** Attempts */
-            attempts: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Ended At */
-            ended_at: string | null;
-            /**
-             * Event
-             * @enum {string}
-             */
-            event: "raised" | "resolved";
-            /** Id */
-            id: number;
-            /** Last Error */
-            last_error: string | null;
-            /**
-             * Next Try At
-             * Format: date-time
-             * @description Of a pending one.
-             */
-            next_try_at: string;
-            /**
-             * State
-             * @description `failed`: given up. `skipped`: over before its time came, or the target never heard of the alert.
-             * @enum {string}
-             */
-            state: "pending" | "sent" | "failed" | "skipped";
-            /** Target */
-            target: string;
         };
         /**
          * DeployIn
@@ -2698,6 +2495,22 @@ export interface components {
             reasons: components["schemas"]["Reason"][];
         };
         /**
+         * ErrorBody
+         * @description What every error looks like.
+         */
+        ErrorBody: {
+            /**
+             * Code
+             * @description For machines: it stays the same where the detail is worded anew.
+             */
+            code: string;
+            /**
+             * Detail
+             * @description For people.
+             */
+            detail: string;
+        };
+        /**
          * EventList
          * @description Events in the order of their commits.
          */
@@ -2733,18 +2546,6 @@ export interface components {
             type: "inspection" | "alert" | "job" | "model" | "station";
         };
         /**
-         * FiguresOut
-         * @description What one look into the data brought.
-         */
-        FiguresOut: {
-            /** Tool */
-            tool: string;
-            /** Values */
-            values: {
-                [key: string]: unknown;
-            };
-        };
-        /**
          * FileProblem
          * @description One file that was left out, or taken with a remark.
          */
@@ -2753,18 +2554,6 @@ export interface components {
             file: string;
             /** Problem */
             problem: string;
-        };
-        /**
-         * FiltersOut
-         * @description What was looked for, as it was understood: station, beginning and end of the period, and so on.
-         */
-        FiltersOut: {
-            /** Tool */
-            tool: string;
-            /** Values */
-            values: {
-                [key: string]: unknown;
-            };
         };
         /**
          * FreezeIn
@@ -2859,11 +2648,6 @@ export interface components {
             test_set: components["schemas"]["TestSetOut"];
             /** Version */
             version: string;
-        };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
         };
         /**
          * Health
@@ -3553,14 +3337,6 @@ export interface components {
             override_reason?: string | null;
         };
         /**
-         * QuestionIn
-         * @description A question.
-         */
-        QuestionIn: {
-            /** Question */
-            question: string;
-        };
-        /**
          * QueueItemOut
          * @description One picture to look at.
          */
@@ -3700,65 +3476,6 @@ export interface components {
             dry_run: boolean;
         };
         /**
-         * RevertIn
-         * @description How to go back.
-         */
-        RevertIn: {
-            /**
-             * Version
-             * @description The version in force that is expected: with another one, 409 and nothing is changed.
-             */
-            version?: number | null;
-        };
-        /**
-         * RevisionList
-         * @description Changes, newest first.
-         */
-        RevisionList: {
-            /** Revisions */
-            revisions: components["schemas"]["RevisionOut"][];
-            /** Total */
-            total: number;
-        };
-        /**
-         * RevisionOut
-         * @description One change.
-         */
-        RevisionOut: {
-            /** After */
-            after: {
-                [key: string]: unknown;
-            };
-            /**
-             * Before
-             * @description What held before, of the keys that were changed.
-             */
-            before: {
-                [key: string]: unknown;
-            };
-            /** Changed By */
-            changed_by: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Overrides
-             * @description All that differed from environment and defaults after the change.
-             */
-            overrides: {
-                [key: string]: unknown;
-            };
-            /**
-             * Reverted To
-             * @description The version whose state was restored, where it was a way back.
-             */
-            reverted_to: number | null;
-            /** Version */
-            version: number;
-        };
-        /**
          * RulesOut
          * @description What the candidate had to keep to beside being no worse.
          */
@@ -3767,102 +3484,6 @@ export interface components {
             golden_binds: boolean;
             /** Latency Budget Ms */
             latency_budget_ms: number;
-        };
-        /**
-         * RuntimeConfig
-         * @description The rules of the alerts, and the settings that hold until somebody changes them here.
-         */
-        RuntimeConfig: {
-            /**
-             * Alert Least Parts
-             * @description With fewer parts in the window, pass rate and cycle time are not judged.
-             * @default 50
-             */
-            alert_least_parts: number;
-            /**
-             * Alert Window Min
-             * @description Minutes over which pass rate and cycle time are taken.
-             * @default 60
-             */
-            alert_window_min: number;
-            /**
-             * Control Chart
-             * @description Whether the p-chart is watched by the Western Electric rules.
-             * @default true
-             */
-            control_chart: boolean;
-            /**
-             * Control Chart Parts
-             * @description Parts in a subgroup of the p-chart; more are taken where the share of rejects needs it.
-             * @default 50
-             */
-            control_chart_parts: number;
-            /**
-             * Drift
-             * @description Whether scores and classes are compared with those of the parts before.
-             * @default true
-             */
-            drift: boolean;
-            /**
-             * Drift Parts
-             * @description Newest parts that are compared with four times as many before them.
-             * @default 500
-             */
-            drift_parts: number;
-            /**
-             * Drift Psi
-             * @description Population stability index from which on an alert is raised.
-             * @default 0.25
-             */
-            drift_psi: number;
-            /** Gate Latency Budget Ms */
-            gate_latency_budget_ms: number;
-            /**
-             * Log Level
-             * @enum {string}
-             */
-            log_level: "DEBUG" | "INFO" | "WARNING" | "ERROR";
-            /**
-             * Pass Rate Target Percent
-             * @description Share of *pass* in per cent below which an alert is raised; 0 raises none.
-             * @default 90
-             */
-            pass_rate_target_percent: number;
-            /** Retention Fail Days */
-            retention_fail_days: number;
-            /** Retention Free Target Percent */
-            retention_free_target_percent: number;
-            /** Retention Last Failures */
-            retention_last_failures: number;
-            /** Retention Pass Days */
-            retention_pass_days: number;
-            /** Retention Space Min Days */
-            retention_space_min_days: number;
-            /** Retention Uncertain Days */
-            retention_uncertain_days: number;
-            /**
-             * Smtp Least Severity
-             * @enum {string}
-             */
-            smtp_least_severity: "info" | "warning" | "error" | "critical";
-            /**
-             * Station Rules
-             * @description By station, the rules that differ there.
-             * @default {}
-             */
-            station_rules: {
-                [key: string]: components["schemas"]["StationRules"];
-            };
-            /** Storage Alarm Free Percent */
-            storage_alarm_free_percent: number;
-            /**
-             * Takt S
-             * @description Takt in seconds; an alert is raised when cycle time or inspection time is above it. 0 raises none.
-             * @default 0
-             */
-            takt_s: number;
-            /** Timezone */
-            timezone: string;
         };
         /**
          * SegmentIn
@@ -3970,30 +3591,6 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
-        };
-        /**
-         * StationRules
-         * @description What holds differently at one station; what is left out is as everywhere.
-         */
-        StationRules: {
-            /** Alert Least Parts */
-            alert_least_parts?: number | null;
-            /** Alert Window Min */
-            alert_window_min?: number | null;
-            /** Control Chart */
-            control_chart?: boolean | null;
-            /** Control Chart Parts */
-            control_chart_parts?: number | null;
-            /** Drift */
-            drift?: boolean | null;
-            /** Drift Parts */
-            drift_parts?: number | null;
-            /** Drift Psi */
-            drift_psi?: number | null;
-            /** Pass Rate Target Percent */
-            pass_rate_target_percent?: number | null;
-            /** Takt S */
-            takt_s?: number | null;
         };
         /**
          * StationUpdate
@@ -4171,23 +3768,6 @@ export interface components {
             status: "deployed" | "rolled_back";
             /** Version */
             version: string;
-        };
-        /**
-         * TargetOut
-         * @description Somebody who is told of alerts.
-         */
-        TargetOut: {
-            /** Accepts */
-            accepts: ("info" | "warning" | "error" | "critical")[];
-            /**
-             * Failed
-             * @description Given up; kept for 90 days.
-             */
-            failed: number;
-            /** Name */
-            name: string;
-            /** Pending */
-            pending: number;
         };
         /**
          * TestSetOut
@@ -4416,47 +3996,6 @@ export interface components {
             uncertain: number[];
         };
         /**
-         * TrialIn
-         * @description What to try.
-         */
-        TrialIn: {
-            /**
-             * Severity
-             * @description What the message says of itself. It goes to every target, also to those that want only worse.
-             * @default info
-             * @enum {string}
-             */
-            severity: "info" | "warning" | "error" | "critical";
-            /**
-             * Target
-             * @description One target only; all if left out.
-             */
-            target?: string | null;
-        };
-        /**
-         * TrialOut
-         * @description How the targets took the message.
-         */
-        TrialOut: {
-            /** Results */
-            results: components["schemas"]["TrialResult"][];
-        };
-        /**
-         * TrialResult
-         * @description How a target took the message.
-         */
-        TrialResult: {
-            /** Delivered */
-            delivered: boolean;
-            /**
-             * Error
-             * @description Why it was not.
-             */
-            error: string | null;
-            /** Target */
-            target: string;
-        };
-        /**
          * UsageOut
          * @description What is on the disk.
          */
@@ -4669,19 +4208,6 @@ export interface components {
              */
             roles?: ("viewer" | "operator" | "engineer" | "admin")[] | null;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Context */
-            ctx?: Record<string, never>;
-            /** Input */
-            input?: unknown;
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-        };
         /**
          * VersionYield
          * @description Inspections by one version of the model.
@@ -4705,7 +4231,423 @@ export interface components {
             uncertain: number;
         };
     };
-    responses: never;
+    responses: {
+        /** @description `bad_request`: The request makes no sense; `host_not_allowed`: The host name of the request is not on the list (`ALLOWED_HOSTS`). */
+        "400-bad_request-host_not_allowed": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "bad_request",
+                 *       "detail": "Bad Request"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `host_not_allowed`: The host name of the request is not on the list (`ALLOWED_HOSTS`). */
+        "400-host_not_allowed": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "host_not_allowed",
+                 *       "detail": "Bad Request"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `not_authenticated`: No token, or one that does not hold. */
+        "401-not_authenticated": {
+            headers: {
+                "WWW-Authenticate": "Bearer";
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "not_authenticated",
+                 *       "detail": "Unauthorized"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `forbidden`: The role does not reach. */
+        "403-forbidden": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "forbidden",
+                 *       "detail": "Forbidden"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `not_found`: There is no such thing. */
+        "404-not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "not_found",
+                 *       "detail": "Not Found"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `request_timeout`: The client stopped sending. */
+        "408-request_timeout": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "request_timeout",
+                 *       "detail": "Request Timeout"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `conflict`: The thing is in a state that forbids this. */
+        "409-conflict": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "conflict",
+                 *       "detail": "Conflict"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `too_large`: The body is larger than allowed. */
+        "413-too_large": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "too_large",
+                 *       "detail": "Request Entity Too Large"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `unsupported_image`: The bytes are not of a picture format that we decode; `unsupported_media_type`: The body is of another kind than this route reads. */
+        "415-unsupported_image-unsupported_media_type": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "unsupported_image",
+                 *       "detail": "Unsupported Media Type"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `unsupported_media_type`: The body is of another kind than this route reads. */
+        "415-unsupported_media_type": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "unsupported_media_type",
+                 *       "detail": "Unsupported Media Type"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `broken_image`: The bytes claim a known format but do not decode to one whole picture; `idempotency_mismatch`: The idempotency key was used before, for another request; `image_too_large`: The header announces more pixels than we are willing to decode; `invalid_request`: The request is well-formed but asks for something impossible; `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
+        "422-broken_image-idempotency_mismatch-image_too_large-invalid_request-validation_error": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "broken_image",
+                 *       "detail": "Unprocessable Entity"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `invalid_request`: The request is well-formed but asks for something impossible; `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
+        "422-invalid_request-validation_error": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "invalid_request",
+                 *       "detail": "Unprocessable Entity"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `model_refused`: A version of the model is damaged or fails its tests; the one in use stays; `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
+        "422-model_refused-validation_error": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "model_refused",
+                 *       "detail": "Unprocessable Entity"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
+        "422-validation_error": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "validation_error",
+                 *       "detail": "Unprocessable Entity"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `rate_limited`: A limit is used up. */
+        "429-rate_limited": {
+            headers: {
+                /** @description Seconds to wait */
+                "Retry-After": number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "rate_limited",
+                 *       "detail": "Too Many Requests"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `camera_fault`: The camera gave no picture that can be judged (unplugged, late, frozen, black); `inference_failed`: The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*; `not_ready`: No model is loaded; `overloaded`: More inspections are waiting than can be done in time; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-camera_fault-inference_failed-not_ready-overloaded-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "camera_fault",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `inference_failed`: The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*; `not_ready`: No model is loaded; `overloaded`: More inspections are waiting than can be done in time; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-inference_failed-not_ready-overloaded-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "inference_failed",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `jobs_unavailable`: Prefect does not answer, or nobody executes the flow that is wanted; `registry_unavailable`: MLflow does not answer, and this machine does not hold what is asked for; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-jobs_unavailable-registry_unavailable-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "jobs_unavailable",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `jobs_unavailable`: Prefect does not answer, or nobody executes the flow that is wanted; `storage`: The database or the picture store cannot be written or read now (full, locked, gone). */
+        "503-jobs_unavailable-storage": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "jobs_unavailable",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `jobs_unavailable`: Prefect does not answer, or nobody executes the flow that is wanted; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-jobs_unavailable-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "jobs_unavailable",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `not_installed`: An optional part of the platform is not installed here; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-not_installed-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "not_installed",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `not_ready`: No model is loaded; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-not_ready-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "not_ready",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `registry_unavailable`: MLflow does not answer, and this machine does not hold what is asked for; `storage`: The database or the picture store cannot be written or read now (full, locked, gone). */
+        "503-registry_unavailable-storage": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "registry_unavailable",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `registry_unavailable`: MLflow does not answer, and this machine does not hold what is asked for; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-registry_unavailable-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "registry_unavailable",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `storage`: The database or the picture store cannot be written or read now (full, locked, gone). */
+        "503-storage": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "storage",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "storage",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -4713,7 +4655,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    annotate_api_v1_active_learning_annotate__item_id__post: {
+    review_annotate: {
         parameters: {
             query?: {
                 /** @description Label anew what is labelled already */
@@ -4742,18 +4684,20 @@ export interface operations {
                     "application/json": components["schemas"]["AnnotatedOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    get_audit_api_v1_active_learning_audit_get: {
+    curation_get_audit: {
         parameters: {
             query?: {
                 /** @description Draws whose window reaches into these */
@@ -4776,18 +4720,15 @@ export interface operations {
                     "application/json": components["schemas"]["AuditOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    draw_api_v1_active_learning_audit_draws_post: {
+    curation_draw: {
         parameters: {
             query?: never;
             header?: never;
@@ -4809,18 +4750,19 @@ export interface operations {
                     "application/json": components["schemas"]["DrawOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    list_candidates_api_v1_active_learning_candidates_get: {
+    curation_list_candidates: {
         parameters: {
             query: {
                 /** @description First moment */
@@ -4848,18 +4790,15 @@ export interface operations {
                     "application/json": components["schemas"]["CandidateList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    put_items_api_v1_active_learning_items_post: {
+    review_put_items: {
         parameters: {
             query?: never;
             header?: never;
@@ -4881,18 +4820,18 @@ export interface operations {
                     "application/json": components["schemas"]["ItemsOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    get_queue_api_v1_active_learning_queue_get: {
+    review_get_queue: {
         parameters: {
             query?: {
                 limit?: number;
@@ -4912,18 +4851,15 @@ export interface operations {
                     "application/json": components["schemas"]["QueueOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    get_status_api_v1_active_learning_segment_get: {
+    segmenter_get_status: {
         parameters: {
             query?: never;
             header?: never;
@@ -4941,9 +4877,14 @@ export interface operations {
                     "application/json": components["schemas"]["SegmenterStatus"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    segment_api_v1_active_learning_segment__item_id__post: {
+    segmenter_segment: {
         parameters: {
             query?: never;
             header?: never;
@@ -4967,30 +4908,49 @@ export interface operations {
                     "application/json": components["schemas"]["SegmentOut"];
                 };
             };
-            /** @description There is no such picture */
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            /** @description There is no such picture. `not_found`: There is no such thing. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
-            };
-            /** @description A box or a point lies outside the picture */
-            422: {
-                headers: {
-                    [name: string]: unknown;
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "not_found",
+                     *       "detail": "Not Found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
-                content?: never;
             };
-            /** @description There is no segmenter here, or too many wait for it */
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            /** @description There is no segmenter here, or too many wait for it. `inference_failed`: The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*; `not_ready`: No model is loaded; `overloaded`: More inspections are waiting than can be done in time; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
             503: {
                 headers: {
+                    /** @description Seconds to wait, where it may get better */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "inference_failed",
+                     *       "detail": "Service Unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
         };
     };
-    skip_api_v1_active_learning_skip__item_id__post: {
+    review_skip: {
         parameters: {
             query?: never;
             header?: never;
@@ -5010,18 +4970,17 @@ export interface operations {
                     "application/json": components["schemas"]["AnnotatedOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-conflict"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    get_stats_api_v1_active_learning_stats_get: {
+    review_get_stats: {
         parameters: {
             query?: never;
             header?: never;
@@ -5036,12 +4995,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "good_parts": 150,
+                     *       "labeled": 240,
+                     *       "pending": 12,
+                     *       "per_class": {
+                     *         "dent": 80,
+                     *         "scratch": 190
+                     *       },
+                     *       "skipped": 3,
+                     *       "total": 435,
+                     *       "trained": 180
+                     *     }
+                     */
                     "application/json": components["schemas"]["StatsOut"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    find_alerts_api_v1_alerts_get: {
+    alerts_find_alerts: {
         parameters: {
             query?: {
                 severity?: ("info" | "warning" | "error" | "critical") | null;
@@ -5061,88 +5039,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alerts": [
+                     *         {
+                     *           "acknowledged": false,
+                     *           "acknowledged_at": null,
+                     *           "acknowledged_by": null,
+                     *           "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                     *           "last_seen_at": "2026-01-15T09:32:00Z",
+                     *           "message": "Pass rate 87% is below the 90% target",
+                     *           "occurrences": 3,
+                     *           "resolved_at": null,
+                     *           "severity": "warning",
+                     *           "station_id": "line-1",
+                     *           "timestamp": "2026-01-15T09:32:00Z",
+                     *           "title": "Pass rate below threshold"
+                     *         }
+                     *       ],
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["AlertList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    find_deliveries_api_v1_alerts_deliveries_get: {
-        parameters: {
-            query?: {
-                state?: ("pending" | "sent" | "failed" | "skipped") | null;
-                target?: string | null;
-                limit?: number;
-                offset?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeliveryList"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    try_delivery_api_v1_alerts_test_delivery_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["TrialIn"] | null;
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrialOut"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    acknowledge_api_v1_alerts__alert_id__acknowledge_post: {
+    alerts_acknowledge: {
         parameters: {
             query?: never;
             header?: never;
@@ -5162,18 +5091,16 @@ export interface operations {
                     "application/json": components["schemas"]["AlertRead"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    list_keys_api_v1_api_keys_get: {
+    api_keys_list_keys: {
         parameters: {
             query?: {
                 /** @description Also those that were revoked */
@@ -5194,18 +5121,15 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    create_key_api_v1_api_keys_post: {
+    api_keys_create_key: {
         parameters: {
             query?: never;
             header?: never;
@@ -5227,18 +5151,19 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyCreated"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    revoke_key_api_v1_api_keys__key_id__delete: {
+    api_keys_revoke_key: {
         parameters: {
             query?: never;
             header?: never;
@@ -5258,18 +5183,16 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyRevoked"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    find_entries_api_v1_audit_get: {
+    audit_find_entries: {
         parameters: {
             query?: {
                 /** @description Id or name of who acted */
@@ -5301,18 +5224,15 @@ export interface operations {
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    verify_api_v1_audit_verify_get: {
+    audit_verify: {
         parameters: {
             query?: never;
             header?: never;
@@ -5330,9 +5250,14 @@ export interface operations {
                     "application/json": components["schemas"]["AuditVerification"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    login_api_v1_auth_login_post: {
+    auth_login: {
         parameters: {
             query?: never;
             header?: never;
@@ -5351,21 +5276,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl",
+                     *       "expires_in": 1800,
+                     *       "must_change_password": false,
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl",
+                     *       "token_type": "bearer",
+                     *       "user": {
+                     *         "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                     *         "roles": [
+                     *           "admin"
+                     *         ],
+                     *         "username": "admin"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["TokenResponse"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    logout_api_v1_auth_logout_post: {
+    auth_logout: {
         parameters: {
             query?: never;
             header?: never;
@@ -5384,21 +5324,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "logged_out"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LogoutResponse"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    me_api_v1_auth_me_get: {
+    auth_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -5416,9 +5361,13 @@ export interface operations {
                     "application/json": components["schemas"]["UserProfile"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    refresh_api_v1_auth_refresh_post: {
+    auth_refresh: {
         parameters: {
             query?: never;
             header?: never;
@@ -5437,21 +5386,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl",
+                     *       "expires_in": 1800,
+                     *       "must_change_password": false,
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl",
+                     *       "token_type": "bearer",
+                     *       "user": {
+                     *         "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                     *         "roles": [
+                     *           "admin"
+                     *         ],
+                     *         "username": "admin"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["TokenResponse"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    list_jobs_api_v1_batch_jobs_get: {
+    batch_list_jobs: {
         parameters: {
             query?: {
                 limit?: number;
@@ -5472,18 +5436,15 @@ export interface operations {
                     "application/json": components["schemas"]["BatchJobList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    create_job_api_v1_batch_jobs_post: {
+    batch_create_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5505,18 +5466,18 @@ export interface operations {
                     "application/json": components["schemas"]["BatchJobOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    get_job_api_v1_batch_jobs__job_id__get: {
+    batch_get_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5536,18 +5497,16 @@ export interface operations {
                     "application/json": components["schemas"]["BatchJobOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    cancel_job_api_v1_batch_jobs__job_id__cancel_post: {
+    batch_cancel_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5567,18 +5526,17 @@ export interface operations {
                     "application/json": components["schemas"]["BatchJobOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-conflict"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
         };
     };
-    report_api_v1_batch_jobs__job_id__report_put: {
+    batch_report: {
         parameters: {
             query?: never;
             header?: never;
@@ -5600,18 +5558,19 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    start_job_api_v1_batch_jobs__job_id__start_post: {
+    batch_start_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5631,138 +5590,17 @@ export interface operations {
                     "application/json": components["schemas"]["BatchJobOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-conflict"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
         };
     };
-    get_config_api_v1_config_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConfigOut"];
-                };
-            };
-        };
-    };
-    update_config_api_v1_config_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConfigUpdate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConfigChanged"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    get_history_api_v1_config_history_get: {
-        parameters: {
-            query?: {
-                limit?: number;
-                offset?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RevisionList"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    revert_config_api_v1_config_revert__revision__post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                revision: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["RevertIn"] | null;
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConfigChanged"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    list_datasets_api_v1_datasets_get: {
+    datasets_list_datasets: {
         parameters: {
             query?: never;
             header?: never;
@@ -5780,9 +5618,14 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetList"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    freeze_api_v1_datasets_post: {
+    datasets_freeze: {
         parameters: {
             query?: never;
             header?: never;
@@ -5804,18 +5647,18 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    import_dataset_api_v1_datasets_import_post: {
+    datasets_import_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -5864,9 +5707,19 @@ export interface operations {
                     "application/json": components["schemas"]["ImportOut"];
                 };
             };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    get_import_api_v1_datasets_imports__import_id__get: {
+    datasets_get_import: {
         parameters: {
             query?: never;
             header?: never;
@@ -5886,18 +5739,16 @@ export interface operations {
                     "application/json": components["schemas"]["ImportOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    get_dataset_api_v1_datasets__dataset_id__get: {
+    datasets_get_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -5917,18 +5768,16 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    export_dataset_api_v1_datasets__dataset_id__export_get: {
+    datasets_export_dataset: {
         parameters: {
             query?: {
                 format?: "coco" | "yolo";
@@ -5950,18 +5799,16 @@ export interface operations {
                     "application/zip": unknown;
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    mark_trained_api_v1_datasets__dataset_id__trained_post: {
+    datasets_mark_trained: {
         parameters: {
             query?: never;
             header?: never;
@@ -5985,18 +5832,19 @@ export interface operations {
                     "application/json": components["schemas"]["TrainedOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    list_events_api_v1_events_get: {
+    events_list_events: {
         parameters: {
             query?: {
                 /** @description Absent: from now on */
@@ -6023,18 +5871,15 @@ export interface operations {
                     "application/json": components["schemas"]["EventList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    export_inspections_api_v1_export_csv_get: {
+    export_inspections: {
         parameters: {
             query?: {
                 /** @description A day (2024-01-15) on the plant's clock, or a moment (2024-01-15T08:00:00Z) */
@@ -6065,18 +5910,15 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-not_installed-storage-storage_busy"];
         };
     };
-    report_part_api_v1_export_report_get: {
+    export_report_part: {
         parameters: {
             query: {
                 part_id: string;
@@ -6098,18 +5940,16 @@ export interface operations {
                     "application/pdf": unknown;
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    report_inspection_api_v1_export_report__inspection_id__get: {
+    export_report_inspection: {
         parameters: {
             query?: never;
             header?: never;
@@ -6129,18 +5969,15 @@ export interface operations {
                     "application/pdf": unknown;
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    health_api_v1_health_get: {
+    health: {
         parameters: {
             query?: never;
             header?: never;
@@ -6155,21 +5992,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "model": {
+                     *         "backend": "openvino CPU f32",
+                     *         "name": "inspector",
+                     *         "version": "7"
+                     *       },
+                     *       "status": "healthy",
+                     *       "storage": {
+                     *         "available": true,
+                     *         "free_bytes": 512000000000,
+                     *         "writes_waiting": 0
+                     *       },
+                     *       "uptime_s": 86400.5,
+                     *       "version": "1.0.0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            429: components["responses"]["429-rate_limited"];
             /** @description No picture can be inspected now. */
             503: {
                 headers: {
+                    /** @description Seconds to wait, where it may get better */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["Health"] | components["schemas"]["ErrorBody"];
                 };
             };
         };
     };
-    inspect_api_v1_inspect_post: {
+    inspections_inspect: {
         parameters: {
             query?: {
                 /** @description As the form field, which wins */
@@ -6212,21 +6070,93 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "backend": "openvino CPU f32",
+                     *       "confidence": 0.94,
+                     *       "created_at": "2026-01-15T09:32:00Z",
+                     *       "decision": "fail",
+                     *       "detections": [
+                     *         {
+                     *           "area_mm2": 12.4,
+                     *           "area_px": 1240,
+                     *           "bbox": [
+                     *             120,
+                     *             80,
+                     *             240,
+                     *             160
+                     *           ],
+                     *           "class_name": "scratch",
+                     *           "confidence": 0.94,
+                     *           "length_mm": 11.8,
+                     *           "length_px": 118,
+                     *           "mask_polygon": [
+                     *             [
+                     *               [
+                     *                 120,
+                     *                 80
+                     *               ],
+                     *               [
+                     *                 240,
+                     *                 150
+                     *               ],
+                     *               [
+                     *                 236,
+                     *                 160
+                     *               ]
+                     *             ]
+                     *           ],
+                     *           "width_mm": 1.25,
+                     *           "width_px": 12.5
+                     *         }
+                     *       ],
+                     *       "height_px": 960,
+                     *       "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                     *       "image_bytes": 183402,
+                     *       "image_media_type": "image/jpeg",
+                     *       "image_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "image_url": "/static/images/2026/01/15/0f8fad5b-d9cb-469f-a165-70867728950e.jpg?exp=1768473120&sig=mR0",
+                     *       "model_name": "inspector",
+                     *       "model_version": "7",
+                     *       "objects_found": 1,
+                     *       "part_id": "4711",
+                     *       "recipe": {
+                     *         "mm_per_px": 0.1,
+                     *         "thresholds": {}
+                     *       },
+                     *       "recipe_digest": "9f86d081884c7d65",
+                     *       "source": "upload",
+                     *       "station_id": "line-1",
+                     *       "thresholds": {
+                     *         "scratch": {
+                     *           "accept_below": 0.3,
+                     *           "reject_above": 0.6
+                     *         }
+                     *       },
+                     *       "timings_ms": {
+                     *         "decode": 3.2,
+                     *         "inference": 48,
+                     *         "store": 6.1
+                     *       },
+                     *       "total_time_ms": 63.1,
+                     *       "width_px": 1280
+                     *     }
+                     */
                     "application/json": components["schemas"]["InspectionOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_image-unsupported_media_type"];
+            422: components["responses"]["422-broken_image-idempotency_mismatch-image_too_large-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-inference_failed-not_ready-overloaded-storage-storage_busy"];
         };
     };
-    inspect_camera_api_v1_inspect_camera_post: {
+    inspections_inspect_camera: {
         parameters: {
             query?: {
                 station_id?: string;
@@ -6247,21 +6177,90 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "backend": "openvino CPU f32",
+                     *       "confidence": 0.94,
+                     *       "created_at": "2026-01-15T09:32:00Z",
+                     *       "decision": "fail",
+                     *       "detections": [
+                     *         {
+                     *           "area_mm2": 12.4,
+                     *           "area_px": 1240,
+                     *           "bbox": [
+                     *             120,
+                     *             80,
+                     *             240,
+                     *             160
+                     *           ],
+                     *           "class_name": "scratch",
+                     *           "confidence": 0.94,
+                     *           "length_mm": 11.8,
+                     *           "length_px": 118,
+                     *           "mask_polygon": [
+                     *             [
+                     *               [
+                     *                 120,
+                     *                 80
+                     *               ],
+                     *               [
+                     *                 240,
+                     *                 150
+                     *               ],
+                     *               [
+                     *                 236,
+                     *                 160
+                     *               ]
+                     *             ]
+                     *           ],
+                     *           "width_mm": 1.25,
+                     *           "width_px": 12.5
+                     *         }
+                     *       ],
+                     *       "height_px": 960,
+                     *       "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                     *       "image_bytes": 183402,
+                     *       "image_media_type": "image/jpeg",
+                     *       "image_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "image_url": "/static/images/2026/01/15/0f8fad5b-d9cb-469f-a165-70867728950e.jpg?exp=1768473120&sig=mR0",
+                     *       "model_name": "inspector",
+                     *       "model_version": "7",
+                     *       "objects_found": 1,
+                     *       "part_id": "4711",
+                     *       "recipe": {
+                     *         "mm_per_px": 0.1,
+                     *         "thresholds": {}
+                     *       },
+                     *       "recipe_digest": "9f86d081884c7d65",
+                     *       "source": "camera",
+                     *       "station_id": "line-1",
+                     *       "thresholds": {
+                     *         "scratch": {
+                     *           "accept_below": 0.3,
+                     *           "reject_above": 0.6
+                     *         }
+                     *       },
+                     *       "timings_ms": {
+                     *         "decode": 3.2,
+                     *         "inference": 48,
+                     *         "store": 6.1
+                     *       },
+                     *       "total_time_ms": 63.1,
+                     *       "width_px": 1280
+                     *     }
+                     */
                     "application/json": components["schemas"]["InspectionOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-broken_image-idempotency_mismatch-image_too_large-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-camera_fault-inference_failed-not_ready-overloaded-storage-storage_busy"];
         };
     };
-    get_inspection_api_v1_inspect__inspection_id__get: {
+    inspections_get_inspection: {
         parameters: {
             query?: never;
             header?: never;
@@ -6278,21 +6277,90 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "backend": "openvino CPU f32",
+                     *       "confidence": 0.94,
+                     *       "created_at": "2026-01-15T09:32:00Z",
+                     *       "decision": "fail",
+                     *       "detections": [
+                     *         {
+                     *           "area_mm2": 12.4,
+                     *           "area_px": 1240,
+                     *           "bbox": [
+                     *             120,
+                     *             80,
+                     *             240,
+                     *             160
+                     *           ],
+                     *           "class_name": "scratch",
+                     *           "confidence": 0.94,
+                     *           "length_mm": 11.8,
+                     *           "length_px": 118,
+                     *           "mask_polygon": [
+                     *             [
+                     *               [
+                     *                 120,
+                     *                 80
+                     *               ],
+                     *               [
+                     *                 240,
+                     *                 150
+                     *               ],
+                     *               [
+                     *                 236,
+                     *                 160
+                     *               ]
+                     *             ]
+                     *           ],
+                     *           "width_mm": 1.25,
+                     *           "width_px": 12.5
+                     *         }
+                     *       ],
+                     *       "height_px": 960,
+                     *       "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                     *       "image_bytes": 183402,
+                     *       "image_media_type": "image/jpeg",
+                     *       "image_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "image_url": "/static/images/2026/01/15/0f8fad5b-d9cb-469f-a165-70867728950e.jpg?exp=1768473120&sig=mR0",
+                     *       "model_name": "inspector",
+                     *       "model_version": "7",
+                     *       "objects_found": 1,
+                     *       "part_id": "4711",
+                     *       "recipe": {
+                     *         "mm_per_px": 0.1,
+                     *         "thresholds": {}
+                     *       },
+                     *       "recipe_digest": "9f86d081884c7d65",
+                     *       "source": "upload",
+                     *       "station_id": "line-1",
+                     *       "thresholds": {
+                     *         "scratch": {
+                     *           "accept_below": 0.3,
+                     *           "reject_above": 0.6
+                     *         }
+                     *       },
+                     *       "timings_ms": {
+                     *         "decode": 3.2,
+                     *         "inference": 48,
+                     *         "store": 6.1
+                     *       },
+                     *       "total_time_ms": 63.1,
+                     *       "width_px": 1280
+                     *     }
+                     */
                     "application/json": components["schemas"]["InspectionOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    delete_inspection_api_v1_inspect__inspection_id__delete: {
+    inspections_delete_inspection: {
         parameters: {
             query?: never;
             header?: never;
@@ -6312,18 +6380,17 @@ export interface operations {
                     "application/json": components["schemas"]["DeletedOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-conflict"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    hold_inspection_api_v1_inspect__inspection_id__hold_put: {
+    inspections_hold_inspection: {
         parameters: {
             query?: never;
             header?: never;
@@ -6347,18 +6414,20 @@ export interface operations {
                     "application/json": components["schemas"]["InspectionOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    release_inspection_api_v1_inspect__inspection_id__hold_delete: {
+    inspections_release_inspection: {
         parameters: {
             query?: never;
             header?: never;
@@ -6378,18 +6447,16 @@ export interface operations {
                     "application/json": components["schemas"]["InspectionOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    list_inspections_api_v1_inspections_get: {
+    inspections_list_inspections: {
         parameters: {
             query?: {
                 station_id?: string | null;
@@ -6409,21 +6476,97 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "inspections": [
+                     *         {
+                     *           "backend": "openvino CPU f32",
+                     *           "confidence": 0.94,
+                     *           "created_at": "2026-01-15T09:32:00Z",
+                     *           "decision": "fail",
+                     *           "detections": [
+                     *             {
+                     *               "area_mm2": 12.4,
+                     *               "area_px": 1240,
+                     *               "bbox": [
+                     *                 120,
+                     *                 80,
+                     *                 240,
+                     *                 160
+                     *               ],
+                     *               "class_name": "scratch",
+                     *               "confidence": 0.94,
+                     *               "length_mm": 11.8,
+                     *               "length_px": 118,
+                     *               "mask_polygon": [
+                     *                 [
+                     *                   [
+                     *                     120,
+                     *                     80
+                     *                   ],
+                     *                   [
+                     *                     240,
+                     *                     150
+                     *                   ],
+                     *                   [
+                     *                     236,
+                     *                     160
+                     *                   ]
+                     *                 ]
+                     *               ],
+                     *               "width_mm": 1.25,
+                     *               "width_px": 12.5
+                     *             }
+                     *           ],
+                     *           "height_px": 960,
+                     *           "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                     *           "image_bytes": 183402,
+                     *           "image_media_type": "image/jpeg",
+                     *           "image_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "image_url": "/static/images/2026/01/15/0f8fad5b-d9cb-469f-a165-70867728950e.jpg?exp=1768473120&sig=mR0",
+                     *           "model_name": "inspector",
+                     *           "model_version": "7",
+                     *           "objects_found": 1,
+                     *           "part_id": "4711",
+                     *           "recipe": {
+                     *             "mm_per_px": 0.1,
+                     *             "thresholds": {}
+                     *           },
+                     *           "recipe_digest": "9f86d081884c7d65",
+                     *           "source": "upload",
+                     *           "station_id": "line-1",
+                     *           "thresholds": {
+                     *             "scratch": {
+                     *               "accept_below": 0.3,
+                     *               "reject_above": 0.6
+                     *             }
+                     *           },
+                     *           "timings_ms": {
+                     *             "decode": 3.2,
+                     *             "inference": 48,
+                     *             "store": 6.1
+                     *           },
+                     *           "total_time_ms": 63.1,
+                     *           "width_px": 1280
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "offset": 0,
+                     *       "total": 1420
+                     *     }
+                     */
                     "application/json": components["schemas"]["InspectionList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    list_models_api_v1_models_get: {
+    model_versions_list_models: {
         parameters: {
             query?: never;
             header?: never;
@@ -6441,9 +6584,14 @@ export interface operations {
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    compare_api_v1_models_compare_get: {
+    model_versions_compare: {
         parameters: {
             query: {
                 /** @description Number of a version */
@@ -6466,18 +6614,16 @@ export interface operations {
                     "application/json": components["schemas"]["ComparisonOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-registry_unavailable-storage"];
         };
     };
-    deploy_api_v1_models__version_id__deploy_post: {
+    model_versions_deploy: {
         parameters: {
             query?: never;
             header?: never;
@@ -6501,18 +6647,20 @@ export interface operations {
                     "application/json": components["schemas"]["SwitchOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-model_refused-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-registry_unavailable-storage-storage_busy"];
         };
     };
-    get_gate_api_v1_models__version_id__gate_get: {
+    model_versions_get_gate: {
         parameters: {
             query?: never;
             header?: never;
@@ -6532,18 +6680,16 @@ export interface operations {
                     "application/json": components["schemas"]["GateOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-registry_unavailable-storage"];
         };
     };
-    promote_api_v1_models__version_id__promote_post: {
+    model_versions_promote: {
         parameters: {
             query?: never;
             header?: never;
@@ -6567,18 +6713,20 @@ export interface operations {
                     "application/json": components["schemas"]["GateOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-jobs_unavailable-registry_unavailable-storage-storage_busy"];
         };
     };
-    roll_back_api_v1_models__version_id__rollback_post: {
+    model_versions_roll_back: {
         parameters: {
             query?: never;
             header?: never;
@@ -6598,18 +6746,17 @@ export interface operations {
                     "application/json": components["schemas"]["SwitchOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-conflict"];
+            422: components["responses"]["422-model_refused-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-registry_unavailable-storage-storage_busy"];
         };
     };
-    benchmark_api_v1_openvino_benchmark_post: {
+    openvino_benchmark: {
         parameters: {
             query?: never;
             header?: never;
@@ -6631,18 +6778,20 @@ export interface operations {
                     "application/json": components["schemas"]["BenchmarkOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-not_ready-storage-storage_busy"];
         };
     };
-    load_api_v1_openvino_load_post: {
+    openvino_load: {
         parameters: {
             query?: never;
             header?: never;
@@ -6661,21 +6810,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "device": "CPU",
+                     *       "model_key": "encoder",
+                     *       "status": "loaded"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LoadOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-not_ready-storage-storage_busy"];
         };
     };
-    status_api_v1_openvino_status_get: {
+    openvino_status: {
         parameters: {
             query?: never;
             header?: never;
@@ -6690,52 +6848,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "available": true,
+                     *       "device": "AUTO",
+                     *       "devices": [
+                     *         "CPU"
+                     *       ],
+                     *       "enabled": true,
+                     *       "fallback_reason": null,
+                     *       "loaded_models": [
+                     *         "detector"
+                     *       ],
+                     *       "ort_fallback": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["OpenVinoStatus"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    ask_api_v1_query_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["QuestionIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AnswerOut"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description Switched off, no key, or the language service fails */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    list_stations_api_v1_stations_get: {
+    stations_list_stations: {
         parameters: {
             query?: never;
             header?: never;
@@ -6753,9 +6891,13 @@ export interface operations {
                     "application/json": components["schemas"]["StationList"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    get_station_api_v1_stations__station_id__get: {
+    stations_get_station: {
         parameters: {
             query?: never;
             header?: never;
@@ -6775,18 +6917,15 @@ export interface operations {
                     "application/json": components["schemas"]["StationOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    put_station_api_v1_stations__station_id__put: {
+    stations_put_station: {
         parameters: {
             query?: never;
             header?: never;
@@ -6810,18 +6949,18 @@ export interface operations {
                     "application/json": components["schemas"]["StationOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-not_ready-storage-storage_busy"];
         };
     };
-    get_statistics_api_v1_statistics_get: {
+    statistics_get_statistics: {
         parameters: {
             query?: {
                 /** @description Length of the window, which ends now */
@@ -6844,18 +6983,15 @@ export interface operations {
                     "application/json": components["schemas"]["StatisticsOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    list_parts_api_v1_statistics_parts_get: {
+    statistics_list_parts: {
         parameters: {
             query?: {
                 limit?: number;
@@ -6880,18 +7016,15 @@ export interface operations {
                     "application/json": components["schemas"]["PartList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    cleanup_api_v1_storage_cleanup_post: {
+    storage_cleanup: {
         parameters: {
             query?: never;
             header?: never;
@@ -6913,18 +7046,19 @@ export interface operations {
                     "application/json": components["schemas"]["CleanupOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
         };
     };
-    begin_pass_api_v1_storage_retention_passes_post: {
+    storage_begin_pass: {
         parameters: {
             query?: never;
             header?: never;
@@ -6946,18 +7080,18 @@ export interface operations {
                     "application/json": components["schemas"]["PassOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    delete_chunk_api_v1_storage_retention_passes__pass_id__chunks_post: {
+    storage_delete_chunk: {
         parameters: {
             query?: never;
             header?: never;
@@ -6981,18 +7115,20 @@ export interface operations {
                     "application/json": components["schemas"]["PassOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    get_usage_api_v1_storage_usage_get: {
+    storage_get_usage: {
         parameters: {
             query?: never;
             header?: never;
@@ -7010,9 +7146,14 @@ export interface operations {
                     "application/json": components["schemas"]["UsageOut"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    start_api_v1_training_start_post: {
+    training_start: {
         parameters: {
             query?: never;
             header?: never;
@@ -7034,18 +7175,19 @@ export interface operations {
                     "application/json": components["schemas"]["TrainingOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
         };
     };
-    get_status_api_v1_training_status_get: {
+    training_get_status: {
         parameters: {
             query?: never;
             header?: never;
@@ -7063,9 +7205,14 @@ export interface operations {
                     "application/json": components["schemas"]["TrainingOut"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-jobs_unavailable-storage"];
         };
     };
-    stop_api_v1_training_stop_post: {
+    training_stop: {
         parameters: {
             query?: never;
             header?: never;
@@ -7083,9 +7230,15 @@ export interface operations {
                     "application/json": components["schemas"]["TrainingOut"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            409: components["responses"]["409-conflict"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
         };
     };
-    get_trends_api_v1_trends_get: {
+    statistics_get_trends: {
         parameters: {
             query?: {
                 interval?: "hour" | "day";
@@ -7109,18 +7262,15 @@ export interface operations {
                     "application/json": components["schemas"]["TrendsOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    list_users_api_v1_users_get: {
+    users_list_users: {
         parameters: {
             query?: never;
             header?: never;
@@ -7138,9 +7288,14 @@ export interface operations {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    create_user_api_v1_users_post: {
+    users_create_user: {
         parameters: {
             query?: never;
             header?: never;
@@ -7162,18 +7317,19 @@ export interface operations {
                     "application/json": components["schemas"]["UserOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    update_me_api_v1_users_me_put: {
+    users_update_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -7195,18 +7351,19 @@ export interface operations {
                     "application/json": components["schemas"]["UserProfile"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    change_my_password_api_v1_users_me_password_put: {
+    users_change_my_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -7228,18 +7385,19 @@ export interface operations {
                     "application/json": components["schemas"]["TokenResponse"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    update_user_api_v1_users__user_id__put: {
+    users_update_user: {
         parameters: {
             query?: never;
             header?: never;
@@ -7263,18 +7421,20 @@ export interface operations {
                     "application/json": components["schemas"]["UserOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    delete_user_api_v1_users__user_id__delete: {
+    users_delete_user: {
         parameters: {
             query?: never;
             header?: never;
@@ -7294,18 +7454,17 @@ export interface operations {
                     "application/json": components["schemas"]["UserDeleted"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            409: components["responses"]["409-conflict"];
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
-    metrics_metrics_get: {
+    metrics: {
         parameters: {
             query?: never;
             header?: never;
@@ -7319,11 +7478,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": string;
+                };
             };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
-    get_image_static_images__path__get: {
+    images_get_image: {
         parameters: {
             query?: {
                 /** @description End of the link's life, seconds since 1970 */
@@ -7348,22 +7514,28 @@ export interface operations {
                     "image/*": unknown;
                 };
             };
-            /** @description Retention has deleted the picture */
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            /** @description Retention has deleted the picture. `gone`: The thing was there and was deleted on purpose. */
             410: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    /**
+                     * @example {
+                     *       "code": "gone",
+                     *       "detail": "Gone"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            422: components["responses"]["422-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
 }
