@@ -3,7 +3,7 @@
 Synchronous, and safe to use from several threads. docs/api.md shows it at work.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from serving.alerts.schemas import AlertList, AlertRead, Severity
 from serving.batch.schemas import BatchJobIn, BatchJobList, BatchJobOut, BatchReport
-from serving.client_connection import ApiKey, ClientError, Connection, ServiceAccount
+from serving.client_connection import ApiKey, ClientError, Connection, ServiceAccount, bearer, checked, parsed
 from serving.curation.schemas import CandidateList, CandidateOut, DrawIn, DrawOut
 from serving.datasets.schemas import TrainedOut
-from serving.events.schemas import EventList, EventType
+from serving.events.schemas import EventList
 from serving.inspections.schemas import Decision, InspectionList, InspectionOut
 from serving.model_versions.schemas import DeployIn, ModelList, SwitchOut
 from serving.review.schemas import ItemsIn, ItemsOut, StatsOut
@@ -58,6 +58,37 @@ class UssopClient(Connection):
             return InspectionOut.model_validate_json(answer.content)
         except ValidationError as error:
             raise ClientError("the answer is no inspection", status=answer.status_code) from error
+
+    def inspect_camera(
+        self,
+        station_id: str = "default",
+        part_id: str | None = None,
+        *,
+        token: str | None = None,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> InspectionOut:
+        """The stored verdict on the camera's next picture.
+
+        Args:
+            station_id: Whose recipe decides.
+            part_id: What the part is called.
+            token: Access token of the user who asks for it; None: the account of this client.
+            idempotency_key: The same key gives the same inspection again.
+            timeout_s: Seconds to wait for the answer; None: as for every other call.
+
+        Raises:
+            ClientError: It was refused, or there was no answer in time.
+        """
+        sent: dict[str, Any] = {"params": _given(station_id=station_id, part_id=part_id)}
+        sent["headers"] = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        if timeout_s is not None:
+            sent["timeout"] = timeout_s
+        path = "/inspect/camera"
+        if token is None:
+            return self._ask(InspectionOut, "POST", path, **sent)
+        sent["headers"] |= bearer(token)
+        return parsed(InspectionOut, checked(self._request("POST", path, **sent)), path)
 
     def inspection(self, inspection_id: str) -> InspectionOut:
         """A stored inspection.
@@ -207,24 +238,26 @@ class UssopClient(Connection):
 
     def events(
         self,
-        *,
         after: int | None = None,
+        *,
+        types: str = "",
+        limit: int = 100,
         wait_s: float = 0.0,
-        types: Sequence[EventType] = (),
         station_id: str | None = None,
     ) -> EventList:
-        """What happened after a number, oldest first.
+        """The events after a number, oldest first; where there is none yet, the answer waits for one if asked to.
 
         Args:
             after: `last_seq` of the answer before; None: from now on.
-            wait_s: Seconds that the answer may wait for the first event, at most 25.
-            types: Only these; all if empty.
+            types: Some of inspection, alert, job, model, station, separated by commas; all if empty.
+            limit: So many at most.
+            wait_s: Seconds to wait, at most 25.
             station_id: Only of this station.
 
         Raises:
             ClientError: It was refused, or there was no answer.
         """
-        wanted = _given(after=after, wait_s=wait_s, types=",".join(types) or None, station_id=station_id)
+        wanted = _given(after=after, types=types or None, limit=limit, wait_s=wait_s, station_id=station_id)
         return self._ask(EventList, "GET", "/events", params=wanted)
 
     def report_batch(self, job_id: str, report: BatchReport) -> None:

@@ -85,29 +85,25 @@ class Connection:
         self._client.close()
 
     def _ask(self, kind: type[AnswerT], method: str, path: str, **content: Any) -> AnswerT:
-        answer = self._send(method, path, **content)
-        try:
-            return kind.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise ClientError(f"the answer to {path} is not what was asked for", status=answer.status_code) from error
+        return parsed(kind, self._send(method, path, **content), path)
 
     def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **content: Any) -> httpx.Response:
         if isinstance(self._account, ApiKey):
             key = {"X-API-Key": self._account.key.get_secret_value()}
-            return _checked(self._request(method, path, headers={**(headers or {}), **key}, **content))
+            return checked(self._request(method, path, headers={**(headers or {}), **key}, **content))
         token = self._token or self._log_in(self._account, "")
-        answer = self._request(method, path, headers={**(headers or {}), **_bearer(token)}, **content)
+        answer = self._request(method, path, headers={**(headers or {}), **bearer(token)}, **content)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            headers = {**(headers or {}), **_bearer(self._log_in(self._account, token))}
+            headers = {**(headers or {}), **bearer(self._log_in(self._account, token))}
             answer = self._request(method, path, headers=headers, **content)
-        return _checked(answer)
+        return checked(answer)
 
     def _log_in(self, account: ServiceAccount, stale_token: str) -> str:
         """A token other than the stale one; of several threads that ask, one logs in."""
         with self._logging_in:
             if self._token == stale_token:
                 body = {"username": account.username, "password": account.password.get_secret_value()}
-                answer = _checked(self._request("POST", "/auth/login", json=body))
+                answer = checked(self._request("POST", "/auth/login", json=body))
                 self._token = str(answer.json()["access_token"])
             return self._token
 
@@ -118,11 +114,29 @@ class Connection:
             raise ClientError(f"the API does not answer: {type(error).__name__}") from error
 
 
-def _bearer(token: str) -> dict[str, str]:
+def parsed(kind: type[AnswerT], answer: httpx.Response, path: str) -> AnswerT:
+    """The content of an answer.
+
+    Raises:
+        ClientError: It is something else.
+    """
+    try:
+        return kind.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise ClientError(f"the answer to {path} is not what was asked for", status=answer.status_code) from error
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries an access token."""
     return {"Authorization": f"Bearer {token}"}
 
 
-def _checked(answer: httpx.Response) -> httpx.Response:
+def checked(answer: httpx.Response) -> httpx.Response:
+    """The answer, if it is a good one.
+
+    Raises:
+        ClientError: It is not.
+    """
     if answer.is_success:
         return answer
     try:

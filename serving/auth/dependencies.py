@@ -126,6 +126,17 @@ def require_or_platform(*roles: str) -> RoleCheck:
     return RoleCheck(roles, or_platform=True)
 
 
+async def platform_account(user: CurrentUser) -> Principal:
+    """The platform's own account, which alone speaks for the platform's processes.
+
+    Raises:
+        Forbidden: Somebody else asks.
+    """
+    if user.id != SERVICE_USER_ID:
+        raise Forbidden("only the platform's own account may call this")
+    return user
+
+
 def _of_key(request: Request) -> Principal:
     key = key_of(request.scope)
     if key is None:

@@ -7,33 +7,20 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 
 from serving.audit.dependencies import CurrentActor
-from serving.auth.dependencies import CurrentUser, require
+from serving.auth.dependencies import CurrentUser, platform_account, require
 from serving.auth.principal import Principal
 from serving.batch import repository, service
 from serving.batch.folders import resolve_input_dir
 from serving.batch.schemas import BatchJobIn, BatchJobList, BatchJobOut, BatchReport
-from serving.errors import Forbidden
 from serving.platform import Platform, PlatformDep
 from serving.tables import BatchJob
-from serving.users.service_account import SERVICE_USER_ID
 
 router = APIRouter(prefix="/api/v1/batch/jobs", tags=["batch"])
 Operator = Annotated[Principal, Depends(require("operator"))]
 JobId = Annotated[str, Path(max_length=36)]
 
 
-async def own_account(user: CurrentUser) -> Principal:
-    """The platform's own account.
-
-    Raises:
-        Forbidden: Somebody else asks.
-    """
-    if user.id != SERVICE_USER_ID:
-        raise Forbidden("only the platform's own account reports on jobs")
-    return user
-
-
-Platforms = Annotated[Principal, Depends(own_account)]
+Platforms = Annotated[Principal, Depends(platform_account)]
 
 
 @router.get("")

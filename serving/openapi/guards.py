@@ -8,8 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from serving.audit.dependencies import current_actor, unknown_actor
-from serving.auth.dependencies import RoleCheck, access_claims, current_user
-from serving.batch.endpoints import own_account
+from serving.auth.dependencies import RoleCheck, access_claims, current_user, platform_account
 from serving.images.endpoints import may_see
 from serving.metrics.endpoints import remote_user
 
@@ -65,7 +64,7 @@ def guard_of(route: APIRoute) -> Guard:
         role=next((check.roles[0] for check in checks), None),
         people_only=people,
         or_platform=any(check.or_platform for check in checks),
-        platform_only=own_account in calls,
+        platform_only=platform_account in calls,
         is_audited=bool(calls & {current_actor, unknown_actor}),
     )
 

@@ -31,10 +31,20 @@ def test_inspections_come_back_typed_when_a_picture_was_sent(client: UssopClient
     listed = client.inspections(station_id="client", decision="fail", limit=10)
     assert made.id in {each.id for each in listed.inspections}
     assert client.picture(made.image_url) == png_bytes(square_picture("red"))
-    told = client.events(after=seen, wait_s=20.0, types=["inspection"], station_id="client")
+    told = client.events(seen, types="inspection", wait_s=20.0, station_id="client")
     assert [event.data["id"] for event in told.events] == [made.id]
     assert client.statistics(hours=1, station_id="client").failed >= 1
     assert len(client.trends(hours=2).labels) == len(client.trends(hours=2).total)
+
+
+def test_camera_is_asked_under_either_account_when_told(client: UssopClient, platform: Running) -> None:
+    first = client.inspect_camera("client", "18", idempotency_key="camera-18")
+    assert (first.source, first.part_id) == ("camera", "18")
+    assert client.inspect_camera("client", "18", idempotency_key="camera-18", timeout_s=20.0).id == first.id
+    viewer = platform.callers["viewer"]["Authorization"].removeprefix("Bearer ")
+    with pytest.raises(ClientError) as refused:
+        client.inspect_camera("client", token=viewer)
+    assert refused.value.status == 403
 
 
 def test_alert_is_seen_when_acknowledged(client: UssopClient, stage: Stage) -> None:
