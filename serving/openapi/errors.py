@@ -109,6 +109,7 @@ def _by_rule(method: str, path: str, operation: dict[str, Any], guard: Guard) ->
     if "requestBody" in operation:
         yield from (errors.BadRequest, errors.RequestTimeout, errors.PayloadTooLarge, errors.UnsupportedMediaType)
     if parameters or "requestBody" in operation:
-        yield errors.InvalidField
+        # The second where a value fits its field and yet cannot be stored, as NUL in PostgreSQL.
+        yield from (errors.InvalidField, errors.InvalidRequest)
     if "{" in path and (method, path) not in _MAKES:
         yield errors.NotFound

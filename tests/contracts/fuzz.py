@@ -17,8 +17,10 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
+from serving.errors import status_of
+from serving.openapi.errors import RAISED
 from tests.contracts.running import Running, running
-from tests.serving.declared import answers_of, document
+from tests.serving.declared import document
 from tests.tiny_bundle import build_tiny_bundle
 
 CALLERS: Final = ("anonymous", "viewer", "operator", "engineer", "admin", "operator key", "station key")
@@ -31,7 +33,7 @@ _EXPECTED: Final = ["2xx", "3xx", "4xx", "503"]
 _STRICTER: Final = frozenset({"segmenter_segment", "export_report_part"})
 
 
-_USUAL: Final = {"host_not_allowed", "unsupported_media_type", "validation_error"}
+_REFUSALS: Final = {"400", "410", "415", "422"}
 
 
 @dataclass
@@ -108,18 +110,14 @@ def _config(url: str, headers: dict[str, str], *, phases: tuple[str, ...], most:
 
 
 def _with_rules_of_their_own() -> Iterator[tuple[str, list[str]]]:
-    """The routes that may refuse what their schema allows, by the errors that they declare, and with which statuses."""
-    for operations in document()["paths"].values():
-        for operation in operations.values():
-            usual = _USUAL | ({"bad_request"} if "requestBody" in operation else set())
-            refusals = [
-                status
-                for status in ("400", "410", "415", "422")
-                if set(answers_of(operation).get(status, {}).get("x-codes", ())) - usual
-                or (status == "422" and operation["operationId"] in _STRICTER)
-            ]
+    """The routes that may refuse what their schema allows, by the errors listed for them, and with which statuses."""
+    for path, operations in document()["paths"].items():
+        for method, operation in operations.items():
+            kinds = RAISED.get((method.upper(), path), ())
+            refusals = {str(status_of(kind(""))) for kind in kinds} & _REFUSALS
+            refusals |= {"422"} if operation["operationId"] in _STRICTER else set()
             if refusals:
-                yield operation["operationId"], refusals
+                yield operation["operationId"], sorted(refusals)
 
 
 def _accepting(operation_id: str, refusals: list[str]) -> dict[str, Any]:

@@ -4398,8 +4398,8 @@ export interface components {
                 "application/json": components["schemas"]["ErrorBody"];
             };
         };
-        /** @description `invalid_request`: The request is well-formed but asks for something impossible; `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
-        "422-invalid_request-validation_error": {
+        /** @description `invalid_request`: The request is well-formed but asks for something impossible; `model_refused`: A version of the model is damaged or fails its tests; the one in use stays; `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
+        "422-invalid_request-model_refused-validation_error": {
             headers: {
                 [name: string]: unknown;
             };
@@ -4413,30 +4413,15 @@ export interface components {
                 "application/json": components["schemas"]["ErrorBody"];
             };
         };
-        /** @description `model_refused`: A version of the model is damaged or fails its tests; the one in use stays; `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
-        "422-model_refused-validation_error": {
+        /** @description `invalid_request`: The request is well-formed but asks for something impossible; `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
+        "422-invalid_request-validation_error": {
             headers: {
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
-                 *       "code": "model_refused",
-                 *       "detail": "Unprocessable Entity"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description `validation_error`: A field of the request is missing or breaks its rule; the detail names it. */
-        "422-validation_error": {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "code": "validation_error",
+                 *       "code": "invalid_request",
                  *       "detail": "Unprocessable Entity"
                  *     }
                  */
@@ -4723,7 +4708,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -4826,7 +4811,7 @@ export interface operations {
             408: components["responses"]["408-request_timeout"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -4854,7 +4839,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -4975,7 +4960,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
             409: components["responses"]["409-conflict"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5066,7 +5051,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5095,7 +5080,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5124,7 +5109,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5187,7 +5172,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5227,7 +5212,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5300,7 +5285,7 @@ export interface operations {
             408: components["responses"]["408-request_timeout"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5338,7 +5323,7 @@ export interface operations {
             408: components["responses"]["408-request_timeout"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5410,7 +5395,7 @@ export interface operations {
             408: components["responses"]["408-request_timeout"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5439,7 +5424,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5501,7 +5486,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5531,7 +5516,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
             409: components["responses"]["409-conflict"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
         };
@@ -5565,7 +5550,7 @@ export interface operations {
             408: components["responses"]["408-request_timeout"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5595,7 +5580,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
             409: components["responses"]["409-conflict"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
         };
@@ -5743,7 +5728,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5772,7 +5757,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5803,7 +5788,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5839,7 +5824,7 @@ export interface operations {
             408: components["responses"]["408-request_timeout"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -5874,7 +5859,7 @@ export interface operations {
             400: components["responses"]["400-bad_request-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5944,7 +5929,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -5972,7 +5957,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -6355,7 +6340,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -6385,7 +6370,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
             409: components["responses"]["409-conflict"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -6422,7 +6407,7 @@ export interface operations {
             409: components["responses"]["409-conflict"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -6451,7 +6436,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -6561,7 +6546,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -6618,7 +6603,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-registry_unavailable-storage"];
         };
@@ -6655,7 +6640,7 @@ export interface operations {
             409: components["responses"]["409-conflict"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-model_refused-validation_error"];
+            422: components["responses"]["422-invalid_request-model_refused-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-registry_unavailable-storage-storage_busy"];
         };
@@ -6684,7 +6669,7 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-registry_unavailable-storage"];
         };
@@ -6721,7 +6706,7 @@ export interface operations {
             409: components["responses"]["409-conflict"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-jobs_unavailable-registry_unavailable-storage-storage_busy"];
         };
@@ -6751,7 +6736,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
             409: components["responses"]["409-conflict"];
-            422: components["responses"]["422-model_refused-validation_error"];
+            422: components["responses"]["422-invalid_request-model_refused-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-registry_unavailable-storage-storage_busy"];
         };
@@ -6920,7 +6905,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             404: components["responses"]["404-not_found"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -6986,7 +6971,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -7019,7 +7004,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -7053,7 +7038,7 @@ export interface operations {
             409: components["responses"]["409-conflict"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
         };
@@ -7086,7 +7071,7 @@ export interface operations {
             408: components["responses"]["408-request_timeout"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -7123,7 +7108,7 @@ export interface operations {
             409: components["responses"]["409-conflict"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -7265,7 +7250,7 @@ export interface operations {
             400: components["responses"]["400-host_not_allowed"];
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
@@ -7358,7 +7343,7 @@ export interface operations {
             409: components["responses"]["409-conflict"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -7459,7 +7444,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
             409: components["responses"]["409-conflict"];
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage-storage_busy"];
         };
@@ -7533,7 +7518,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            422: components["responses"]["422-validation_error"];
+            422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };
