@@ -131,4 +131,4 @@ class _OnHttpException:
         # Of two templates that fit, the one with fewer parameters is meant: `/users/me`, and no user called `me`.
         fewest = min((len(route.param_convertors) for route in matching), default=0)
         meant = [route for route in matching if len(route.param_convertors) == fewest]
-        return ", ".join(sorted({method for route in meant for method in route.methods}))
+        return ", ".join(sorted({method for route in meant for method in route.methods or ()}))

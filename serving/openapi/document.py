@@ -54,7 +54,7 @@ def _complete(document: dict[str, Any], routers: Sequence[APIRouter]) -> None:
         for router in routers
         for route in router.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
     components = document["components"]
     shared = components.setdefault("responses", {})
@@ -106,7 +106,9 @@ def _name_security(operation: dict[str, Any], guard: Guard) -> None:
     if not guard.is_guarded:
         operation.pop("security", None)
         return
-    ways = [{_BEARER: []}] if guard.people_only or guard.platform_only else [{_BEARER: []}, {_KEY: []}]
+    ways: list[dict[str, list[str]]] = (
+        [{_BEARER: []}] if guard.people_only or guard.platform_only else [{_BEARER: []}, {_KEY: []}]
+    )
     operation["security"] = [*ways, {}] if guard.is_optional else ways
 
 

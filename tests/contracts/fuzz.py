@@ -76,8 +76,8 @@ def fuzz(platform: Running, caller: str, *, phases: tuple[str, ...], most: int, 
 
 def _run(platform: Running, headers: dict[str, str], outcome: Outcome, *, session_ends: bool, **how: Any) -> None:
     schema = schemathesis.openapi.from_dict(document(), config=_config(platform.url, headers, **how))
-    schema = schema.exclude(lambda context: (context.operation.path in _ENDS_SESSION) != session_ends)
-    for event in from_schema(schema).execute():
+    chosen = schema.exclude(lambda context: (context.operation.path in _ENDS_SESSION) != session_ends)
+    for event in from_schema(chosen).execute():
         if isinstance(event, events.ScenarioFinished):
             _note(event, outcome)
         elif isinstance(event, events.NonFatalError):
