@@ -73,6 +73,7 @@ RAISED: Final[dict[Route, Kinds]] = {
     ("GET", f"{_V1}/export/csv"): (errors.InvalidRequest, errors.NotInstalled),
     ("GET", f"{_V1}/export/report"): (errors.NotFound,),
     ("GET", f"{_V1}/events"): (errors.BadRequest,),
+    ("POST", f"{_V1}/query"): (errors.QueryDisabled, errors.QueryUnavailable),
     ("POST", f"{_V1}/users"): (errors.Conflict, errors.InvalidRequest),
     ("PUT", f"{_V1}/users/me"): (errors.Conflict,),
     ("PUT", f"{_V1}/users/me/password"): (errors.Conflict, errors.InvalidRequest),

@@ -88,6 +88,7 @@ REQUESTS: Final[dict[Route, dict[str, Any]]] = {
         usual={}, override={"override_reason": "The escape on part 17 is a known labelling error"}
     ),
     ("POST", f"{_V1}/storage/cleanup"): _named(usual={}, count_only={"dry_run": True}),
+    ("POST", f"{_V1}/query"): _named(scratches={"question": "How many scratches were found at Station 3 this week?"}),
     ("POST", f"{_V1}/openvino/load"): _named(
         encoder={"model_key": "encoder", "model_path": "resnet18_image_encoder.onnx", "device": "CPU"}
     ),

@@ -13,7 +13,7 @@ from serving.query.schemas import AnswerOut, QuestionIn
 router = APIRouter(prefix="/api/v1", tags=["query"])
 
 
-@router.post("/query", responses={503: {"description": "Switched off, no key, or the language service fails"}})
+@router.post("/query")
 async def ask(
     platform: PlatformDep,
     user: Annotated[Principal, Depends(require("viewer"))],

@@ -289,6 +289,14 @@ DOCUMENTED: Final = (
     ),
     Documented("GET", "/metrics", "Prometheus metrics endpoint."),
     Documented(
+        "POST",
+        f"{V1}/query",
+        "Natural language query; requires VLM_ENABLED=true in settings.",
+        body={"question": "How many scratches were found at Station 3 this week?"},
+        answer={"question": str, "answer": str, "backend": OneOf(("anthropic", "local"))},
+        lives_in="tests/serving/query/test_answers.py",
+    ),
+    Documented(
         "GET",
         f"{V1}/openvino/status",
         "Returns whether the OpenVINO optimizer is available and which device is configured.",

@@ -68,6 +68,7 @@ CASES: Final[dict[str, tuple[int, str, Callable[[httpx.Client], httpx.Response]]
     "text for a number": (422, "engineer", lambda c: c.post(f"{V1}/training/start", json={"epochs": "20"})),
     "text for a flag": (422, "engineer", lambda c: c.post(f"{V1}/storage/cleanup", json={"dry_run": "no"})),
     "number for a moment": (422, "viewer", lambda c: c.get(f"{V1}/active-learning/candidates?since=0")),
+    "VLM disabled": (503, "viewer", lambda c: c.post(f"{V1}/query", json={"question": "How many scratches today?"})),
     "jobs that nobody runs": (503, "engineer", lambda c: c.post(f"{V1}/training/start", json={})),
 }
 

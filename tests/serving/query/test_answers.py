@@ -11,6 +11,7 @@ import pytest
 from serving.query import service
 from serving.query.conversation import MOST_CALLS, MOST_PICTURES, MOST_TURNS
 from serving.query.refusal import NOT_IN_DATA
+from tests.contracts.reference import as_documented
 from tests.serving.api_keys.test_limits import make_key
 from tests.serving.conftest import bearer, log_in
 from tests.serving.query.conftest import QUESTION, AskedPlant
@@ -22,7 +23,7 @@ _GOOD = '17 scratches were detected at station "line-3" over the last 7 days.'
 
 def test_answer_carries_what_it_rests_on_when_tools_were_called(plant: AskedPlant) -> None:
     plant.fake.will(says(_COUNT), says(text(_GOOD)))
-    answer = plant.ask().json()
+    answer = as_documented(plant.ask())
     assert (answer["question"], answer["answer"], answer["backend"]) == (QUESTION, _GOOD, "anthropic")
     assert answer["answered"] is True
     assert [row["values"]["defects_of_class"] for row in answer["figures"]] == [17]

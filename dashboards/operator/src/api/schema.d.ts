@@ -1140,6 +1140,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask
+         * @description A question in plain language, answered from what was counted, with the figures it rests on.
+         *
+         *     Role: viewer.
+         */
+        post: operations["query_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stations": {
         parameters: {
             query?: never;
@@ -1660,6 +1682,29 @@ export interface components {
                 number,
                 number
             ][][] | null;
+        };
+        /**
+         * AnswerOut
+         * @description An answer with what it rests on. Text of `answer` is plain text, never markup.
+         */
+        AnswerOut: {
+            /** Answer */
+            answer: string;
+            /** Answered */
+            answered: boolean;
+            /**
+             * Backend
+             * @enum {string}
+             */
+            backend: "anthropic" | "local";
+            /** Figures */
+            figures: components["schemas"]["FiguresOut"][];
+            /** Filters */
+            filters: components["schemas"]["FiltersOut"][];
+            /** Inspection Ids */
+            inspection_ids: string[];
+            /** Question */
+            question: string;
         };
         /**
          * ApiKeyCreated
@@ -2546,6 +2591,18 @@ export interface components {
             type: "inspection" | "alert" | "job" | "model" | "station";
         };
         /**
+         * FiguresOut
+         * @description What one look into the data brought.
+         */
+        FiguresOut: {
+            /** Tool */
+            tool: string;
+            /** Values */
+            values: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * FileProblem
          * @description One file that was left out, or taken with a remark.
          */
@@ -2554,6 +2611,18 @@ export interface components {
             file: string;
             /** Problem */
             problem: string;
+        };
+        /**
+         * FiltersOut
+         * @description What was looked for, as it was understood: station, beginning and end of the period, and so on.
+         */
+        FiltersOut: {
+            /** Tool */
+            tool: string;
+            /** Values */
+            values: {
+                [key: string]: unknown;
+            };
         };
         /**
          * FreezeIn
@@ -3335,6 +3404,14 @@ export interface components {
             latency_budget_ms?: number | null;
             /** Override Reason */
             override_reason?: string | null;
+        };
+        /**
+         * QuestionIn
+         * @description A question.
+         */
+        QuestionIn: {
+            /** Question */
+            question: string;
         };
         /**
          * QueueItemOut
@@ -4558,6 +4635,23 @@ export interface components {
                 /**
                  * @example {
                  *       "code": "not_ready",
+                 *       "detail": "Service Unavailable"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `query_disabled`: Questions in plain language are switched off; `query_unavailable`: The language model cannot be asked, failed, or was too late; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
+        "503-query_disabled-query_unavailable-storage-storage_busy": {
+            headers: {
+                /** @description Seconds to wait, where it may get better */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "query_disabled",
                  *       "detail": "Service Unavailable"
                  *     }
                  */
@@ -6856,6 +6950,38 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
+        };
+    };
+    query_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerOut"];
+                };
+            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-query_disabled-query_unavailable-storage-storage_busy"];
         };
     };
     stations_list_stations: {
