@@ -45,6 +45,7 @@ OF_STATIONS: Final[frozenset[Route]] = frozenset(
         ("GET", f"{_V1}/trends"),
         ("POST", f"{_V1}/inspect"),
         ("POST", f"{_V1}/inspect/camera"),
+        ("POST", f"{_V1}/query"),
     }
 )
 # Open to the platform's own account, which is an operator, beside a higher role.

@@ -122,7 +122,8 @@ def test_request_is_refused_when_a_name_is_not_allowed(operator: httpx.Client, f
 
 
 def test_request_is_refused_when_there_is_no_file(operator: httpx.Client) -> None:
-    assert operator.post("/api/v1/inspect", data={"station_id": "x"}).status_code == 422
+    assert operator.post("/api/v1/inspect", data={"station_id": "x"}).status_code == 415  # no multipart message
+    assert operator.post("/api/v1/inspect", files={"station_id": (None, "x")}).status_code == 422
 
 
 def test_upload_is_refused_when_the_picture_is_one_byte_over_the_limit(operator: httpx.Client) -> None:
