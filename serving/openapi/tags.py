@@ -18,6 +18,7 @@ TAGS: Final = {
     "models": "Versions of the model: the gate, putting one to use, going back.",
     "openvino": "Networks on OpenVINO beside the deployed model.",
     "query": "Questions in plain language, answered from what was counted.",
+    "configuration": "What is set, and what may be changed while the platform runs.",
     "storage": "What the disk holds, and how long pictures are kept.",
     "users": "People and their roles.",
     "API keys": "Machines and what they may do.",

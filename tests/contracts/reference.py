@@ -275,6 +275,16 @@ DOCUMENTED: Final = (
         lowest="everybody",
     ),
     Documented(
+        "GET", f"{V1}/config", "Returns current application configuration.", answer={"values": {"timezone": str}}
+    ),
+    Documented(
+        "POST",
+        f"{V1}/config",
+        "Update configuration (admin/engineer only).",
+        answer={"values": {"takt_s": float}},
+        lowest="engineer",
+    ),
+    Documented(
         "GET",
         f"{V1}/storage/usage",
         "Returns disk usage breakdown.",

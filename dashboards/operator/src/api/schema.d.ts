@@ -246,6 +246,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Deliveries
+         * @description Whom alerts are told by mail or webhook, and how each delivery went.
+         *
+         *     Role: engineer.
+         */
+        get: operations["delivery_find_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/test-delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Delivery
+         * @description Sends a test message to the targets of the settings now, once, and says how each took it.
+         *
+         *     Role: admin.
+         */
+        post: operations["delivery_try_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert_id}/acknowledge": {
         parameters: {
             query?: never;
@@ -560,6 +604,78 @@ export interface paths {
          *     Role: operator.
          */
         post: operations["batch_start_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Config
+         * @description The configuration in force. Of secrets it says whether they are set; paths and hosts are for engineers.
+         *
+         *     Role: viewer.
+         */
+        get: operations["config_get_config"];
+        put?: never;
+        /**
+         * Update Config
+         * @description Changes what may be changed at run time, at once and on every replica; what is left out stays as it is.
+         *
+         *     Role: engineer.
+         */
+        post: operations["config_update_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get History
+         * @description Every change, newest first: who, when, before and after.
+         *
+         *     Role: engineer.
+         */
+        get: operations["config_get_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/revert/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revert Config
+         * @description Restores what held after that change (0: before the first). This is a change of its own, with its own number.
+         *
+         *     Role: engineer.
+         */
+        post: operations["config_revert_config"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2303,6 +2419,162 @@ export interface components {
             metrics: components["schemas"]["MetricPair"][];
         };
         /**
+         * ConfigChanged
+         * @description The configuration after a change.
+         */
+        ConfigChanged: {
+            /**
+             * Changed
+             * @description The keys whose value is another now; all of them are in effect.
+             */
+            changed: string[];
+            /**
+             * Fields
+             * @description Each key; those that need a restart are shown to engineers and administrators only.
+             */
+            fields: components["schemas"]["ConfigField"][];
+            /** Updated At */
+            updated_at: string | null;
+            /** Updated By */
+            updated_by: string | null;
+            /** @description What may be changed at run time. */
+            values: components["schemas"]["RuntimeConfig"];
+            /**
+             * Version
+             * @description Number of the last change; 0 where nothing was ever changed.
+             */
+            version: number;
+        };
+        /**
+         * ConfigField
+         * @description One key of the configuration.
+         */
+        ConfigField: {
+            /**
+             * Choices
+             * @description The values that it may have, where they are few.
+             */
+            choices: string[] | null;
+            /**
+             * Default
+             * @description What holds without environment and without changes; null for secrets and where it is made at the start.
+             */
+            default: unknown;
+            /** Description */
+            description: string;
+            /** Is Secret */
+            is_secret: boolean;
+            /**
+             * Is Set
+             * @description Whether there is a value; of a secret nothing else is told.
+             */
+            is_set: boolean;
+            /**
+             * Limits
+             * @description `minimum`, `maximum`, `exclusiveMinimum`, where there are any.
+             */
+            limits: {
+                [key: string]: number;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Restart Needed
+             * @description Whether it is read at the start only, from the environment; `false`: `POST /api/v1/config` changes it at once.
+             */
+            restart_needed: boolean;
+            /**
+             * Source
+             * @description Where the value comes from; `changed`: from a revision of the configuration.
+             * @enum {string}
+             */
+            source: "default" | "environment" | "changed";
+            /**
+             * Value
+             * @description What holds; null for secrets.
+             */
+            value: unknown;
+        };
+        /**
+         * ConfigOut
+         * @description The configuration in force.
+         */
+        ConfigOut: {
+            /**
+             * Fields
+             * @description Each key; those that need a restart are shown to engineers and administrators only.
+             */
+            fields: components["schemas"]["ConfigField"][];
+            /** Updated At */
+            updated_at: string | null;
+            /** Updated By */
+            updated_by: string | null;
+            /** @description What may be changed at run time. */
+            values: components["schemas"]["RuntimeConfig"];
+            /**
+             * Version
+             * @description Number of the last change; 0 where nothing was ever changed.
+             */
+            version: number;
+        };
+        /**
+         * ConfigUpdate
+         * @description What to change; what is left out stays. `null` is back to what the environment or the default says.
+         *
+         *     `station_rules` is merged station by station and rule by rule; `null` takes out a rule or a station.
+         */
+        ConfigUpdate: {
+            /** Alert Least Parts */
+            alert_least_parts?: number | null;
+            /** Alert Window Min */
+            alert_window_min?: number | null;
+            /** Control Chart */
+            control_chart?: boolean | null;
+            /** Control Chart Parts */
+            control_chart_parts?: number | null;
+            /** Drift */
+            drift?: boolean | null;
+            /** Drift Parts */
+            drift_parts?: number | null;
+            /** Drift Psi */
+            drift_psi?: number | null;
+            /** Gate Latency Budget Ms */
+            gate_latency_budget_ms?: number | null;
+            /** Log Level */
+            log_level?: ("DEBUG" | "INFO" | "WARNING" | "ERROR") | null;
+            /** Pass Rate Target Percent */
+            pass_rate_target_percent?: number | null;
+            /** Retention Fail Days */
+            retention_fail_days?: number | null;
+            /** Retention Free Target Percent */
+            retention_free_target_percent?: number | null;
+            /** Retention Last Failures */
+            retention_last_failures?: number | null;
+            /** Retention Pass Days */
+            retention_pass_days?: number | null;
+            /** Retention Space Min Days */
+            retention_space_min_days?: number | null;
+            /** Retention Uncertain Days */
+            retention_uncertain_days?: number | null;
+            /** Smtp Least Severity */
+            smtp_least_severity?: ("info" | "warning" | "error" | "critical") | null;
+            /** Station Rules */
+            station_rules?: {
+                [key: string]: components["schemas"]["StationRules"] | null;
+            } | null;
+            /** Storage Alarm Free Percent */
+            storage_alarm_free_percent?: number | null;
+            /** Takt S */
+            takt_s?: number | null;
+            /** Timezone */
+            timezone?: string | null;
+            /**
+             * Version
+             * @description The version that the change was made from: with another one in force, 409 and nothing is changed.
+             */
+            version?: number | null;
+        };
+        /**
          * DatasetCounts
          * @description What a data set holds.
          */
@@ -2412,6 +2684,58 @@ export interface components {
              * @constant
              */
             status: "deleted";
+        };
+        /**
+         * DeliveryList
+         * @description Targets, and deliveries, newest first.
+         */
+        DeliveryList: {
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveryOut"][];
+            /** Targets */
+            targets: components["schemas"]["TargetOut"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * DeliveryOut
+         * @description One alert on its way to one target.
+         */
+        DeliveryOut: {
+            /** @description As it was when the delivery was planned. */
+            alert: components["schemas"]["AlertRead"];
+            /** Attempts */
+            attempts: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "raised" | "resolved";
+            /** Id */
+            id: number;
+            /** Last Error */
+            last_error: string | null;
+            /**
+             * Next Try At
+             * Format: date-time
+             * @description Of a pending one.
+             */
+            next_try_at: string;
+            /**
+             * State
+             * @description `failed`: given up. `skipped`: over before its time came, or the target never heard of the alert.
+             * @enum {string}
+             */
+            state: "pending" | "sent" | "failed" | "skipped";
+            /** Target */
+            target: string;
         };
         /**
          * DeployIn
@@ -3553,6 +3877,65 @@ export interface components {
             dry_run: boolean;
         };
         /**
+         * RevertIn
+         * @description How to go back.
+         */
+        RevertIn: {
+            /**
+             * Version
+             * @description The version in force that is expected: with another one, 409 and nothing is changed.
+             */
+            version?: number | null;
+        };
+        /**
+         * RevisionList
+         * @description Changes, newest first.
+         */
+        RevisionList: {
+            /** Revisions */
+            revisions: components["schemas"]["RevisionOut"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * RevisionOut
+         * @description One change.
+         */
+        RevisionOut: {
+            /** After */
+            after: {
+                [key: string]: unknown;
+            };
+            /**
+             * Before
+             * @description What held before, of the keys that were changed.
+             */
+            before: {
+                [key: string]: unknown;
+            };
+            /** Changed By */
+            changed_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Overrides
+             * @description All that differed from environment and defaults after the change.
+             */
+            overrides: {
+                [key: string]: unknown;
+            };
+            /**
+             * Reverted To
+             * @description The version whose state was restored, where it was a way back.
+             */
+            reverted_to: number | null;
+            /** Version */
+            version: number;
+        };
+        /**
          * RulesOut
          * @description What the candidate had to keep to beside being no worse.
          */
@@ -3561,6 +3944,102 @@ export interface components {
             golden_binds: boolean;
             /** Latency Budget Ms */
             latency_budget_ms: number;
+        };
+        /**
+         * RuntimeConfig
+         * @description The rules of the alerts, and the settings that hold until somebody changes them here.
+         */
+        RuntimeConfig: {
+            /**
+             * Alert Least Parts
+             * @description With fewer parts in the window, pass rate and cycle time are not judged.
+             * @default 50
+             */
+            alert_least_parts: number;
+            /**
+             * Alert Window Min
+             * @description Minutes over which pass rate and cycle time are taken.
+             * @default 60
+             */
+            alert_window_min: number;
+            /**
+             * Control Chart
+             * @description Whether the p-chart is watched by the Western Electric rules.
+             * @default true
+             */
+            control_chart: boolean;
+            /**
+             * Control Chart Parts
+             * @description Parts in a subgroup of the p-chart; more are taken where the share of rejects needs it.
+             * @default 50
+             */
+            control_chart_parts: number;
+            /**
+             * Drift
+             * @description Whether scores and classes are compared with those of the parts before.
+             * @default true
+             */
+            drift: boolean;
+            /**
+             * Drift Parts
+             * @description Newest parts that are compared with four times as many before them.
+             * @default 500
+             */
+            drift_parts: number;
+            /**
+             * Drift Psi
+             * @description Population stability index from which on an alert is raised.
+             * @default 0.25
+             */
+            drift_psi: number;
+            /** Gate Latency Budget Ms */
+            gate_latency_budget_ms: number;
+            /**
+             * Log Level
+             * @enum {string}
+             */
+            log_level: "DEBUG" | "INFO" | "WARNING" | "ERROR";
+            /**
+             * Pass Rate Target Percent
+             * @description Share of *pass* in per cent below which an alert is raised; 0 raises none.
+             * @default 90
+             */
+            pass_rate_target_percent: number;
+            /** Retention Fail Days */
+            retention_fail_days: number;
+            /** Retention Free Target Percent */
+            retention_free_target_percent: number;
+            /** Retention Last Failures */
+            retention_last_failures: number;
+            /** Retention Pass Days */
+            retention_pass_days: number;
+            /** Retention Space Min Days */
+            retention_space_min_days: number;
+            /** Retention Uncertain Days */
+            retention_uncertain_days: number;
+            /**
+             * Smtp Least Severity
+             * @enum {string}
+             */
+            smtp_least_severity: "info" | "warning" | "error" | "critical";
+            /**
+             * Station Rules
+             * @description By station, the rules that differ there.
+             * @default {}
+             */
+            station_rules: {
+                [key: string]: components["schemas"]["StationRules"];
+            };
+            /** Storage Alarm Free Percent */
+            storage_alarm_free_percent: number;
+            /**
+             * Takt S
+             * @description Takt in seconds; an alert is raised when cycle time or inspection time is above it. 0 raises none.
+             * @default 0
+             */
+            takt_s: number;
+            /** Timezone */
+            timezone: string;
         };
         /**
          * SegmentIn
@@ -3668,6 +4147,30 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+        };
+        /**
+         * StationRules
+         * @description What holds differently at one station; what is left out is as everywhere.
+         */
+        StationRules: {
+            /** Alert Least Parts */
+            alert_least_parts?: number | null;
+            /** Alert Window Min */
+            alert_window_min?: number | null;
+            /** Control Chart */
+            control_chart?: boolean | null;
+            /** Control Chart Parts */
+            control_chart_parts?: number | null;
+            /** Drift */
+            drift?: boolean | null;
+            /** Drift Parts */
+            drift_parts?: number | null;
+            /** Drift Psi */
+            drift_psi?: number | null;
+            /** Pass Rate Target Percent */
+            pass_rate_target_percent?: number | null;
+            /** Takt S */
+            takt_s?: number | null;
         };
         /**
          * StationUpdate
@@ -3845,6 +4348,23 @@ export interface components {
             status: "deployed" | "rolled_back";
             /** Version */
             version: string;
+        };
+        /**
+         * TargetOut
+         * @description Somebody who is told of alerts.
+         */
+        TargetOut: {
+            /** Accepts */
+            accepts: ("info" | "warning" | "error" | "critical")[];
+            /**
+             * Failed
+             * @description Given up; kept for 90 days.
+             */
+            failed: number;
+            /** Name */
+            name: string;
+            /** Pending */
+            pending: number;
         };
         /**
          * TestSetOut
@@ -4071,6 +4591,47 @@ export interface components {
             total: number[];
             /** Uncertain */
             uncertain: number[];
+        };
+        /**
+         * TrialIn
+         * @description What to try.
+         */
+        TrialIn: {
+            /**
+             * Severity
+             * @description What the message says of itself. It goes to every target, also to those that want only worse.
+             * @default info
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "error" | "critical";
+            /**
+             * Target
+             * @description One target only; all if left out.
+             */
+            target?: string | null;
+        };
+        /**
+         * TrialOut
+         * @description How the targets took the message.
+         */
+        TrialOut: {
+            /** Results */
+            results: components["schemas"]["TrialResult"][];
+        };
+        /**
+         * TrialResult
+         * @description How a target took the message.
+         */
+        TrialResult: {
+            /** Delivered */
+            delivered: boolean;
+            /**
+             * Error
+             * @description Why it was not.
+             */
+            error: string | null;
+            /** Target */
+            target: string;
         };
         /**
          * UsageOut
@@ -5150,6 +5711,71 @@ export interface operations {
             503: components["responses"]["503-storage"];
         };
     };
+    delivery_find_deliveries: {
+        parameters: {
+            query?: {
+                state?: ("pending" | "sent" | "failed" | "skipped") | null;
+                target?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
+        };
+    };
+    delivery_try_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TrialIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialOut"];
+                };
+            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
+        };
+    };
     alerts_acknowledge: {
         parameters: {
             query?: never;
@@ -5677,6 +6303,131 @@ export interface operations {
             422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-jobs_unavailable-storage-storage_busy"];
+        };
+    };
+    config_get_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigOut"];
+                };
+            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
+        };
+    };
+    config_update_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigChanged"];
+                };
+            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
+        };
+    };
+    config_get_history: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionList"];
+                };
+            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
+        };
+    };
+    config_revert_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                revision: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RevertIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigChanged"];
+                };
+            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
     datasets_list_datasets: {
