@@ -165,13 +165,18 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     add_error_handlers(app, ROUTERS)
+    _add_routes(app, settings)
+    _add_guards(app, settings, tokens, keys, metrics, peers)
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
+    """Add the API, the pages that describe it, and the dashboard."""
     for router in ROUTERS:
         app.include_router(router)
     add_docs(app)
     add_dashboard(app, settings)
     describe(app, ROUTERS)
-    _add_guards(app, settings, tokens, keys, metrics, peers)
-    return app
 
 
 def _compose(
