@@ -50,6 +50,8 @@ from serving.metrics.registry import Metrics
 from serving.model_versions.endpoints import router as model_versions
 from serving.model_versions.follower import Follower
 from serving.model_versions.switch import ModelSwitch
+from serving.opcua_status.endpoints import router as opcua_status
+from serving.opcua_status.watch import OpcUaWatch
 from serving.openvino.endpoints import router as openvino
 from serving.openvino.service import LoadedNetworks
 from serving.platform import Platform
@@ -90,6 +92,7 @@ ROUTERS = (
     training,
     model_versions,
     openvino,
+    opcua_status,
     storage,
     statistics,
     export,
@@ -209,6 +212,7 @@ def _compose(
         statistics=figures,
         events=EventStream(settings, database, live.links, sessions, keys, figures.figures, metrics),
         questions=Questions(Sources(settings, database, figures, live, switch), metrics),
+        opcua=OpcUaWatch(settings, database),
     )
 
 
@@ -264,11 +268,14 @@ async def _tallying(platform: Platform) -> AsyncIterator[None]:
 async def _publishing(platform: Platform) -> AsyncIterator[None]:
     """Tell followers what happens within the block."""
     jobs = Loop("job_watch", JobWatch(platform).look, platform.metrics, delay_s=POLL_S)
+    opcua = Loop("opcua_watch", platform.opcua.look, platform.metrics)
     platform.events.start()
     jobs.start()
+    opcua.start()
     try:
         yield
     finally:
+        await opcua.stop()
         await jobs.stop()
         await platform.events.stop()
 

@@ -11,10 +11,13 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from serving.auth.schemas import TokenResponse, UserProfile
 from serving.batch.schemas import BatchReport
 from serving.curation.schemas import CandidateList, CandidateOut, DrawIn, DrawOut
 from serving.datasets.schemas import TrainedOut
+from serving.events.schemas import EventList
 from serving.inspections.schemas import InspectionOut
+from serving.opcua_status.schemas import Heartbeat, PlatformState, ResultList, Snapshot
 from serving.review.schemas import ItemsIn, ItemsOut, StatsOut
 from serving.stations.schemas import StationList, StationOut
 from serving.storage.schemas import PassOut, RetentionIn
@@ -200,6 +203,93 @@ class UssopClient:
         """
         return self._ask(StationList, "GET", "/stations").stations
 
+    def inspect_camera(
+        self, station_id: str, part_id: str | None, *, token: str, idempotency_key: str, timeout_s: float
+    ) -> InspectionOut:
+        """The stored verdict on the camera's next picture, asked for by the user of an access token.
+
+        Raises:
+            ClientError: It was refused, or there was no answer in time.
+        """
+        wanted = {"station_id": station_id, **({"part_id": part_id} if part_id else {})}
+        headers = {"Idempotency-Key": idempotency_key, **_bearer(token)}
+        answer = self._request("POST", "/inspect/camera", params=wanted, headers=headers, timeout=timeout_s)
+        return _parsed(InspectionOut, _checked(answer), "/inspect/camera")
+
+    def events(self, after: int, *, types: str, limit: int, wait_s: float) -> EventList:
+        """The events after a number; where there is none yet, the answer waits for one.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted: dict[str, Any] = {"after": after, "types": types, "limit": limit, "wait_s": wait_s}
+        return self._ask(EventList, "GET", "/events", params=wanted)
+
+    def opcua_snapshot(self) -> Snapshot:
+        """Every station as the database has it, and where to follow the events from.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(Snapshot, "GET", "/opcua/snapshot")
+
+    def opcua_heartbeat(self, heartbeat: Heartbeat) -> PlatformState:
+        """How the platform is, told for a sign of life of the OPC UA server.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        return self._ask(PlatformState, "PUT", "/opcua/heartbeat", json=heartbeat.model_dump(mode="json"))
+
+    def results(
+        self, station_id: str, since: datetime, until: datetime, *, newest_first: bool, limit: int
+    ) -> ResultList:
+        """Stored inspections of a station between two times, both included.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        wanted: dict[str, Any] = {"station_id": station_id, "newest_first": newest_first, "limit": limit}
+        span = {"since": since.isoformat(), "until": until.isoformat()}
+        return self._ask(ResultList, "GET", "/opcua/results", params=wanted | span)
+
+    def inspection(self, inspection_id: str) -> InspectionOut:
+        """A stored inspection.
+
+        Raises:
+            ClientError: There is none, or there was no answer.
+        """
+        return self._ask(InspectionOut, "GET", f"/inspect/{inspection_id}")
+
+    def log_in_user(self, username: str, password: str) -> TokenResponse:
+        """A session of somebody else, who logs in through the platform's own account.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        # Not by `_send`: a wrong password is no reason to log in anew oneself, and must not be tried twice.
+        headers = _bearer(self._token or self._log_in(""))
+        body = {"username": username, "password": password}
+        answer = self._request("POST", "/auth/login", json=body, headers=headers)
+        return _parsed(TokenResponse, _checked(answer), "/auth/login")
+
+    def refresh_user(self, refresh_token: str) -> TokenResponse:
+        """The next tokens of such a session.
+
+        Raises:
+            ClientError: It was refused, or there was no answer.
+        """
+        answer = self._request("POST", "/auth/refresh", json={"refresh_token": refresh_token})
+        return _parsed(TokenResponse, _checked(answer), "/auth/refresh")
+
+    def user_of(self, token: str) -> UserProfile:
+        """Whose access token it is.
+
+        Raises:
+            ClientError: It is worth nothing any more, or there was no answer.
+        """
+        return _parsed(UserProfile, _checked(self._request("GET", "/auth/me", headers=_bearer(token))), "/auth/me")
+
     def picture(self, image_url: str) -> bytes:
         """The original bytes of a picture.
 
@@ -212,11 +302,7 @@ class UssopClient:
         return self._send("GET", str(self._client.base_url.join(image_url.partition("?")[0]))).content
 
     def _ask(self, kind: type[AnswerT], method: str, path: str, **content: Any) -> AnswerT:
-        answer = self._send(method, path, **content)
-        try:
-            return kind.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise ClientError(f"the answer to {path} is not what was asked for", status=answer.status_code) from error
+        return _parsed(kind, self._send(method, path, **content), path)
 
     def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **content: Any) -> httpx.Response:
         token = self._token or self._log_in("")
@@ -240,6 +326,13 @@ class UssopClient:
             return self._client.request(method, path, **content)
         except httpx.HTTPError as error:
             raise ClientError(f"the API does not answer: {type(error).__name__}") from error
+
+
+def _parsed(kind: type[AnswerT], answer: httpx.Response, path: str) -> AnswerT:
+    try:
+        return kind.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise ClientError(f"the answer to {path} is not what was asked for", status=answer.status_code) from error
 
 
 def _bearer(token: str) -> dict[str, str]:
