@@ -14,6 +14,7 @@ NAMESPACE: Final = "urn:ussop:inspection"
 ROOT: Final = "Ussop"
 STATIONS: Final = "Stations"
 SYSTEM_STATUS: Final = "SystemStatus"
+TRIGGER: Final = "TriggerInspection"
 MOST_COUNT: Final = 2**31 - 1
 _T = ua.VariantType
 

@@ -1,8 +1,10 @@
 """The whole process: the server, who follows the events, and who tells the API that it lives."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -12,8 +14,11 @@ import structlog
 from opcua.accounts import NOBODY, Accounts, PlatformUser
 from opcua.follower import Follower
 from opcua.heartbeat import Pulse
+from opcua.history import ResultHistory
+from opcua.notifications import Notifications
 from opcua.server import Built, build_server, counts
 from opcua.settings import OpcUaSettings
+from opcua.trigger import Trigger
 from serving.client import ServiceAccount, UssopClient
 from serving.opcua_status.schemas import Heartbeat
 
@@ -22,6 +27,7 @@ _CHECK_USERS_S: Final = 60.0
 # Longer than a long poll; and short, so that an API that hangs is noticed.
 _FOLLOW_TIMEOUT_S: Final = 12.0
 _PULSE_TIMEOUT_S: Final = 2.0
+_THREADS: Final = 128
 EXIT_OUT_OF_MEMORY: Final = 3
 _log = structlog.get_logger(__name__)
 
@@ -55,13 +61,28 @@ class Plant:
         Raises:
             OSError: The folder of the certificates cannot be used.
         """
+        # A trigger at every station, and none makes the heartbeat wait.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "api"))
         # Ways of their own: none may wait behind another's request, nor for another's login.
         clients = tuple(
             UssopClient(settings.api_url, account, timeout_s=timeout_s)
             for timeout_s in (_FOLLOW_TIMEOUT_S, _PULSE_TIMEOUT_S, settings.opcua_trigger_timeout_s + 5)
         )
-        accounts = Accounts(clients[2])
-        return cls(settings, await build_server(settings, accounts), accounts, clients)
+        asking = clients[2]
+        accounts, history = Accounts(asking), ResultHistory(asking)
+        plant = cls(settings, await build_server(settings, accounts, history), accounts, clients)
+        await plant._furnish(history)
+        return plant
+
+    async def _furnish(self, history: ResultHistory) -> None:
+        """Puts into the address space what goes beyond the reference's nodes."""
+        built, asking = self.built, self._clients[2]
+        notifications = Notifications(built.server, built.board)
+        await notifications.prepare()
+        self.follower.on_alert.append(notifications.tell_alert)
+        built.board.on_station.append(partial(history.announce, built.server))
+        trigger = Trigger(asking, self._accounts, built.board, self._settings.opcua_trigger_timeout_s)
+        await trigger.add_method()
 
     async def __aenter__(self) -> Self:
         """Begins to listen and to follow."""

@@ -14,6 +14,7 @@ from opcua.guard.connection import GuardedListener
 from opcua.guard.limits import Limits, transport_limits
 from opcua.guard.processor import Admitted, Gate
 from opcua.guard.sessions import GuardedServer
+from opcua.history import ResultHistory
 from opcua.settings import OpcUaSettings
 from opcua.trust import TrustList
 
@@ -71,7 +72,7 @@ class Built:
     certificate: OwnCertificate
 
 
-async def build_server(settings: OpcUaSettings, accounts: Accounts) -> Built:
+async def build_server(settings: OpcUaSettings, accounts: Accounts, history: ResultHistory) -> Built:
     """The server of the settings, with an empty board.
 
     Raises:
@@ -82,6 +83,7 @@ async def build_server(settings: OpcUaSettings, accounts: Accounts) -> Built:
     guarded = GuardedServer(Limits(settings.opcua_clients), Admitted())
     gate = Gate(guarded, TrustList(settings.pki_dir), accounts, settings.opcua_allow_insecure)
     server = PlantServer(guarded, gate)
+    guarded.history_manager.set_storage(history)
     server.product_uri, server.manufacturer_name, server.name = "urn:ussop:server", "Ussop", "Ussop"
     server.application_type = ua.ApplicationType.Server
     await server.init()

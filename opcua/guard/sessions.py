@@ -138,13 +138,13 @@ class GuardedSession(InternalSession):
         bad = ua.StatusCode(ua.StatusCodes.BadSubscriptionIdInvalid)
         return len(own), [next(answers, bad) if ack.SubscriptionId in own else bad for ack in given]
 
-    async def transfer_subscriptions(  # type: ignore[override]  # as in asyncua
+    async def transfer_subscriptions(
         self, params: ua.TransferSubscriptionsParameters, callback: Callable[..., Any]
     ) -> list[ua.TransferResult]:
         """Takes over subscriptions of the same user."""
         for number in params.SubscriptionIds:
             sub = self.subscription_service.subscriptions.get(int(number))
-            if sub is not None and not self.iserver.is_of_user(sub.session_id, self.user):  # type: ignore[attr-defined]
+            if sub is not None and not self.iserver.is_of_user(sub.session_id, self.user):
                 raise ServiceError(ua.StatusCodes.BadUserAccessDenied)
         return await super().transfer_subscriptions(params, callback)
 
@@ -189,9 +189,7 @@ class GuardedServer(InternalServer):
         self.max_monitored_item_queue_size = 1000
         self.max_unacked_messages_per_subscription = 200
 
-    def create_session(
-        self, name: str, user: User = _STRANGER, external: bool = False
-    ) -> InternalSession:
+    def create_session(self, name: str, user: User = _STRANGER, external: bool = False) -> InternalSession:
         """A session whose token nobody can guess; asyncua counts them up."""
         made = GuardedSession(self, self.aspace, self.subscription_service, name, user=user, external=external)
         if external:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Integer, and_, case, cast, extract
+from sqlalchemy import Integer, case, cast, extract
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
@@ -44,6 +44,6 @@ def results_between(
 ) -> Sequence[Inspection]:
     """Inspections of a station in [since, until], at most `limit`."""
     at, own_id = col(Inspection.created_at), col(Inspection.id)
-    query = select(Inspection).where(and_(Inspection.station_id == station_id, at >= since, at <= until))
+    query = select(Inspection).where(Inspection.station_id == station_id, at >= since, at <= until)
     order = (at.desc(), own_id.desc()) if newest_first else (at, own_id)
     return session.exec(query.order_by(*order).limit(limit)).all()
