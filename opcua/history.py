@@ -22,6 +22,7 @@ _HISTORIZED: Final = {spec.name: spec for spec in RESULT_NODES if spec.has_histo
 # The beginning of OPC UA's time stands for "not told"; clients write it in many ways.
 _NOT_TOLD: Final = datetime(1602, 1, 1, tzinfo=UTC)
 _NO_LINE: Final = Line("")
+_HAS_PAST: Final = ua.Variant(Value=True, VariantType=ua.VariantType.Boolean)
 
 
 class ResultHistory(HistoryStorageInterface):
@@ -36,9 +37,7 @@ class ResultHistory(HistoryStorageInterface):
         """Lets clients see which nodes of a station have a past."""
         for name in _HISTORIZED:
             node = server.get_node(nodes.id_of(name))
-            await node.write_attribute(
-                ua.AttributeIds.Historizing, ua.DataValue(ua.Variant(True, ua.VariantType.Boolean))
-            )
+            await node.write_attribute(ua.AttributeIds.Historizing, ua.DataValue(_HAS_PAST))
             for attribute in (ua.AttributeIds.AccessLevel, ua.AttributeIds.UserAccessLevel):
                 await node.set_attr_bit(attribute, ua.AccessLevel.HistoryRead)
 

@@ -12,9 +12,11 @@ from typing import Final, Self
 import structlog
 
 from opcua.accounts import NOBODY, Accounts, PlatformUser
+from opcua.errors import NodeSetError
 from opcua.follower import Follower
 from opcua.heartbeat import Pulse
 from opcua.history import ResultHistory
+from opcua.machine_vision.adapter import MachineVision
 from opcua.notifications import Notifications
 from opcua.server import Built, build_server, counts
 from opcua.settings import OpcUaSettings
@@ -52,6 +54,7 @@ class Plant:
         self.follower = Follower(following, built.board)
         self._pulse = Pulse(pulsing, self.follower, self._report)
         self.follower.wake = self._pulse.wake
+        self._machine_vision: MachineVision | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -83,6 +86,10 @@ class Plant:
         built.board.on_station.append(partial(history.announce, built.server))
         trigger = Trigger(asking, self._accounts, built.board, self._settings.opcua_trigger_timeout_s)
         await trigger.add_method()
+        try:
+            self._machine_vision = await MachineVision.open(built.server, built.board, trigger, asking)
+        except NodeSetError as error:
+            _log.warning("opcua_without_machine_vision", reason=str(error), missing="OPC 40100-1")
 
     async def __aenter__(self) -> Self:
         """Begins to listen and to follow."""
@@ -100,6 +107,8 @@ class Plant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends."""
+        if self._machine_vision is not None:
+            self._machine_vision.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -128,7 +137,7 @@ class Plant:
             nodes=list(board.names),
             station_count=len(board.stations),
             insecure=self._settings.opcua_allow_insecure,
-            machine_vision=False,
+            machine_vision=self._machine_vision is not None,
             certificate_expires_at=self.built.certificate.expires_at,
             last_seq=self.follower.seq or 0,
             **counts(self.built),

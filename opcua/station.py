@@ -106,6 +106,11 @@ class StationNodes:
         await self._show_handshake(datetime.now(UTC))
 
     @property
+    def is_busy(self) -> bool:
+        """Whether a triggered inspection is under way."""
+        return self._is_busy
+
+    @property
     def is_ready(self) -> bool:
         """Whether a trigger would be taken."""
         condition = self._condition

@@ -20,7 +20,7 @@ from serving.inspections.schemas import InspectionOut
 
 _MOST_PART_ID: Final = 128
 # The nodes follow the verdict by milliseconds; who called the method should find them there.
-_NODES_WITHIN_S: Final = 0.5
+_NODES_WITHIN_S: Final = 1.0
 _STATUS_OF: Final = {
     400: ua.StatusCodes.BadInvalidArgument,
     401: ua.StatusCodes.BadUserAccessDenied,

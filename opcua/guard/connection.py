@@ -5,9 +5,11 @@ from typing import Any, Final
 
 import structlog
 from asyncua.common.connection import TransportLimits
+from asyncua.common.utils import Buffer
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
+from asyncua.ua.ua_binary import header_from_binary
 
-from opcua.guard.limits import MOST_CHUNK_BYTES, MOST_UNSENT_BYTES
+from opcua.guard.limits import MOST_CHUNK_BYTES, MOST_UNSENT_BYTES, PAUSE_AT_MESSAGES
 from opcua.guard.processor import Gate, GuardedProcessor
 
 _HEADER_BYTES: Final = 8
@@ -40,16 +42,41 @@ class GuardedConnection(OPCUAProtocol):
         return session is not None and session.is_activated()
 
     def data_received(self, data: bytes) -> None:
-        """Takes bytes, as long as what they announce is no larger than a chunk may be."""
+        """Takes bytes, as long as what they announce is no larger than a chunk may be.
+
+        Asyncua would keep all that came in one piece for each message in it: half a thousand times over.
+        """
         if self.transport is None or self.transport.is_closing():
-            return
-        super().data_received(data)
-        # What is left is the beginning of the next chunk; it waits here, in memory.
-        head = self._buffer[:_HEADER_BYTES]
-        if len(head) >= 3 and head[:3] not in _KNOWN:
-            self.end("this is no OPC UA")
-        elif len(head) == _HEADER_BYTES and int.from_bytes(head[4:], "little") > MOST_CHUNK_BYTES:
-            self.end("a chunk is announced that is too large")
+            return None
+        received, place = self._buffer + data, 0
+        while len(received) - place >= _HEADER_BYTES:
+            kind, size = received[place : place + 3], int.from_bytes(received[place + 4 : place + 8], "little")
+            if kind not in _KNOWN:
+                return self.end("this is no OPC UA")
+            if not _HEADER_BYTES < size <= MOST_CHUNK_BYTES:
+                return self.end("a chunk is announced that is too large or too small")
+            if len(received) - place < size:
+                break
+            if not self._enqueue(received[place : place + size]):
+                return None
+            place += size
+        self._buffer = received[place:]
+        return None
+
+    def _enqueue(self, chunk: bytes) -> bool:
+        """Whether a chunk waits now for its turn; while too many do, no more is read."""
+        content = Buffer(chunk)
+        try:
+            self.messages.put_nowait((header_from_binary(content), content))
+        except asyncio.QueueFull:
+            self.end("too many messages wait")
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever strangers send
+            self.end(f"a header cannot be read: {type(error).__name__}")
+            return False
+        if self.messages.qsize() > PAUSE_AT_MESSAGES and self.transport is not None:
+            self.transport.pause_reading()
+        return True
 
     def end(self, reason: str) -> None:
         """Closes the connection at once and lets go of what was received."""
@@ -62,7 +89,10 @@ class GuardedConnection(OPCUAProtocol):
         if self.transport is not None and self.transport.get_write_buffer_size() > MOST_UNSENT_BYTES:
             self.end("the answers are not read")
             return False
-        return await super()._process_one_msg(header, buf)
+        goes_on = bool(await super()._process_one_msg(header, buf))
+        if self.messages.qsize() <= PAUSE_AT_MESSAGES // 2 and self.transport is not None:
+            self.transport.resume_reading()
+        return goes_on
 
 
 class GuardedListener(BinaryServer):

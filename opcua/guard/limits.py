@@ -9,7 +9,9 @@ MOST_CHUNK_BYTES: Final = 65_535
 MOST_MESSAGE_BYTES: Final = 512 * 1024
 MOST_UNSENT_BYTES: Final = 8 * 1024 * 1024
 """Answers that a client may leave unread; a frozen one is let go of then."""
-MOST_WAITING_MESSAGES: Final = 64
+MOST_WAITING_MESSAGES: Final = 500
+PAUSE_AT_MESSAGES: Final = 64
+"""So many waiting messages, and nothing more is read until some are answered."""
 LOGIN_WITHIN_S: Final = 15.0
 FASTEST_PUBLISHING_MS: Final = 25.0
 SLOWEST_PUBLISHING_MS: Final = 60_000.0

@@ -10,7 +10,6 @@ import pytest
 from serving.command.preparation import (
     check_not_running,
     check_port_free,
-    check_supported,
     prepare_bundle,
     prepare_data_dir,
 )
