@@ -91,7 +91,8 @@ async def _walk(node: Node, depth: int) -> AsyncIterator[str]:
     if kind == ua.NodeClass.Variable:
         told = f": {(await node.read_data_type_as_variant_type()).name}"
     elif kind == ua.NodeClass.Method:
-        told = f"({await _arguments(node, 'InputArguments')}) → {await _arguments(node, 'OutputArguments') or 'nothing'}"
+        taken, given = [await _arguments(node, f"{which}Arguments") for which in ("Input", "Output")]
+        told = f"({taken}) → {given or 'nothing'}"
     yield f"{'  ' * depth}{name}{told}    {node.nodeid.to_string()}"
     if kind == ua.NodeClass.Method:
         return

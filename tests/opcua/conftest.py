@@ -19,7 +19,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, prepared_data_dir: Path) ->
     """A plant that runs."""
     data_dir = tmp_path_factory.mktemp("plant") / "var"
     shutil.copytree(prepared_data_dir, data_dir)
-    plant = PlantUnderTest(data_dir)
+    plant = PlantUnderTest(data_dir, extra={"OPCUA_CLIENTS": "20"})
     plant.prepare()
     try:
         plant.start("api")

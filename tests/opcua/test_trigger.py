@@ -27,7 +27,7 @@ async def _status_of(client: Client, *arguments: Any) -> int:
 
 async def _made(shared: PlantUnderTest, client: Client, station_id: str) -> None:
     await asyncio.to_thread(shared.call, "PUT", f"/stations/{station_id}", json={})
-    await eventually(node(client, "Ready", station_id).read_value, True)
+    await eventually(node(client, "Ready", station_id).read_value, expected=True)
 
 
 async def test_verdict_is_stored_and_shown_when_an_operator_triggers(shared: PlantUnderTest, operator: Client) -> None:

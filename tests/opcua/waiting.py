@@ -39,7 +39,7 @@ class Notes:
         self.values: list[tuple[str, Any]] = []
         self.events: list[Any] = []
 
-    def datachange_notification(self, node: Node, val: Any, data: Any) -> None:
+    def datachange_notification(self, node: Node, val: Any, _data: Any) -> None:
         """One value."""
         self.values.append((str(node.nodeid.Identifier).rpartition("/")[2], val))
 

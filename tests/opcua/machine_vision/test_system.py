@@ -66,7 +66,7 @@ _CAUSE = (ua.Variant(0, ua.VariantType.Int32), "by a test")
 
 async def _vision(shared: PlantUnderTest, client: Client, station_id: str) -> Vision:
     await asyncio.to_thread(shared.call, "PUT", f"/stations/{station_id}", json={})
-    await eventually(node(client, "Ready", station_id).read_value, True)
+    await eventually(node(client, "Ready", station_id).read_value, expected=True)
     await client.load_data_type_definitions()
     vision = Vision(client, station_id, await client.get_namespace_index(nodeset.NAMESPACE))
     await eventually(vision.state, [State.OPERATIONAL, State.READY])
@@ -118,7 +118,7 @@ async def test_results_are_found_when_asked_for(shared: PlantUnderTest, connecti
     timeout = ua.Variant(0, ua.VariantType.Int32)
     _, result, error = await vision.call("ResultManagement", "GetResultById", arguments=(wanted, timeout))
     assert (error, result.ResultId.Id, result.PartId.Id) == (0, stored[1]["id"], "SN-1")
-    assert [content.Value for content in result.ResultContent][0] == "fail"
+    assert result.ResultContent[0].Value == "fail"
     components = await vision.call("ResultManagement", "GetResultComponentsById", arguments=(wanted, timeout))
     assert (components[-1], components[6].Id) == (0, "SN-1")
     listed = await vision.call("ResultManagement", "GetResultListFiltered", arguments=_filter(most=2))
@@ -155,7 +155,7 @@ async def test_pictures_are_taken_until_stopped_when_continuous(shared: PlantUnd
     async def has_many() -> bool:
         return bool(await node(connection, "ResultCounter", "vision-4").read_value() >= 3)
 
-    await eventually(has_many, True)
+    await eventually(has_many, expected=True)
     assert await vision.call(_STATES, _AUTOMATIC, "Stop", arguments=_CAUSE) == 0
     await eventually(vision.state, [State.OPERATIONAL, State.READY])
 
