@@ -21,6 +21,7 @@ class GuardedConnection(OPCUAProtocol):
     """Closes itself when a client announces too much, sends what is no OPC UA, or does not read its answers."""
 
     gate: Gate
+    _buffer: bytes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins; where every place is taken, who has been waiting longest without a login makes room."""

@@ -1,6 +1,7 @@
 """Who comes in, and what they may do."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ async def test_client_is_refused_when_its_password_is_wrong(
 async def test_platform_account_is_refused_when_it_comes_by_opcua(
     shared: PlantUnderTest, pki: Pki, trusted: Path
 ) -> None:
-    password = __import__("json").loads(shared.settings.service_account_file.read_text())["password"]
+    password = json.loads(shared.settings.service_account_file.read_text())["password"]
     client = await client_of(shared.endpoint, pki, trusted, "service", password=password)
     with pytest.raises(_REFUSED):
         await client.connect()
@@ -133,10 +134,11 @@ async def test_nobody_writes_when_connected(shared: PlantUnderTest, pki: Pki, tr
 
 async def test_subscription_stays_when_somebody_else_deletes_it(operator: Client, viewer: Client) -> None:
     subscription = await operator.create_subscription(100, Notes())
-    for call in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: viewer.uaclient.delete_subscriptions([subscription.subscription_id]),
         lambda: viewer.uaclient.transfer_subscriptions(_transfer(subscription.subscription_id)),
-    ):
+    )
+    for call in calls:
         try:
             answers = await call()
         except ua.UaStatusCodeError:
