@@ -1,5 +1,6 @@
 """What the API says of the OPC UA server, and what it tells that process."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,9 +32,11 @@ _BEAT: dict[str, Any] = {
 
 
 @pytest.fixture
-def platform_client(client: httpx.Client, settings: Settings) -> UssopClient:
+def platform_client(client: httpx.Client, settings: Settings) -> Iterator[UssopClient]:
     """A client under the platform's own account."""
-    return UssopClient(str(client.base_url), ServiceAccount.read(ensure_service_account(settings)))
+    account = ServiceAccount.read(ensure_service_account(settings))
+    with UssopClient(str(client.base_url), account) as own:
+        yield own
 
 
 def test_server_is_not_running_when_nobody_was_heard(client: httpx.Client, viewer_token: str) -> None:
