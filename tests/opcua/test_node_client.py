@@ -36,11 +36,25 @@ async def test_another_client_reads_triggers_and_looks_back_when_trusted(
     shutil.copy(Path(__file__).with_name("node_client.mjs"), script)
     (tmp_path / "node_modules").symlink_to(_FOLDER / "node_modules")
     key = trusted.with_suffix(".pem")
-    command = ["node", script, shared.endpoint, certificate, key, CLIENT_URI, "operator", PASSWORD, "node-1"]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=120, check=False)
+    command: list[str | Path] = [
+        "node",
+        script,
+        shared.endpoint,
+        certificate,
+        key,
+        CLIENT_URI,
+        "operator",
+        PASSWORD,
+        "node-1",
+    ]
+    done = await asyncio.to_thread(_run, command)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     stored = await asyncio.to_thread(shared.call, "GET", f"/inspect/{told['inspectionId']}")
     assert set(REFERENCE_NODES) <= set(told["names"])
     assert (told["status"], told["quality"], told["counter"], told["past"]) == ("Good", "Good", 1, 1)
     assert (told["decision"], stored["part_id"]) == (stored["decision"], "SN-node")
+
+
+def _run(command: "list[str | Path]") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
