@@ -55,6 +55,8 @@ from serving.metrics.registry import Metrics
 from serving.model_versions.endpoints import router as model_versions
 from serving.model_versions.follower import Follower
 from serving.model_versions.switch import ModelSwitch
+from serving.opcua_status.endpoints import router as opcua_status
+from serving.opcua_status.watch import OpcUaWatch
 from serving.openapi.document import describe, operation_id
 from serving.openvino.endpoints import router as openvino
 from serving.openvino.service import LoadedNetworks
@@ -96,6 +98,7 @@ ROUTERS = (
     training,
     model_versions,
     openvino,
+    opcua_status,
     storage,
     statistics,
     export,
@@ -233,6 +236,7 @@ def _compose(
         deliveries=Deliveries(
             outward.targets(lambda: config_book.current.smtp_least_severity), database, metrics, utc_now
         ),
+        opcua=OpcUaWatch(settings, database),
     )
 
 
@@ -293,11 +297,14 @@ async def _tallying(platform: Platform) -> AsyncIterator[None]:
 async def _publishing(platform: Platform) -> AsyncIterator[None]:
     """Tell followers what happens within the block."""
     jobs = Loop("job_watch", JobWatch(platform).look, platform.metrics, delay_s=POLL_S)
+    opcua = Loop("opcua_watch", platform.opcua.look, platform.metrics)
     platform.events.start()
     jobs.start()
+    opcua.start()
     try:
         yield
     finally:
+        await opcua.stop()
         await jobs.stop()
         await platform.events.stop()
 

@@ -24,6 +24,7 @@ from serving.limits.peers import Peers
 from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
 from serving.model_versions.switch import ModelSwitch
+from serving.opcua_status.watch import OpcUaWatch
 from serving.openvino.service import LoadedNetworks
 from serving.query.service import Questions
 from serving.segmenter.service import Segmenter
@@ -61,6 +62,7 @@ class Platform:
         events: Tells what happened to those who follow.
         questions: Answers questions in plain language.
         deliveries: Tells of alerts by mail and webhook.
+        opcua: Says whether the OPC UA server is alive.
         clock: The present in UTC.
         clock_watch: Notices when the clock is set forward.
         started_s: When it was opened, on the monotonic clock.
@@ -88,6 +90,7 @@ class Platform:
     events: EventStream
     questions: Questions
     deliveries: Deliveries
+    opcua: OpcUaWatch
     exports: Exports = field(default_factory=Exports)
     clock: Clock = utc_now
     clock_watch: ClockWatch = field(default_factory=ClockWatch)

@@ -71,13 +71,25 @@ class Settings(DeliverySettings):
     """Seconds between two looks at the registry for another deployed version."""
 
     opcua_enabled: bool = False
-    """Whether to run the OPC UA server. This version has none yet and refuses to start with `true`."""
+    """Whether `ussop up` runs the OPC UA server."""
 
     opcua_host: str = "127.0.0.1"
-    """Address on which the OPC UA server listens."""
+    """Address on which the OPC UA server listens; `0.0.0.0` opens it to the plant, for trusted certificates only."""
 
     opcua_port: Port = 4840
     """Port of the OPC UA server."""
+
+    opcua_allow_insecure: bool = False
+    """Let OPC UA clients read without certificate and password. For tests on a bench: everybody in reach can."""
+
+    opcua_clients: Annotated[int, Field(ge=1, le=1000)] = 100
+    """OPC UA connections at the same time."""
+
+    opcua_trigger_timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Seconds in which an inspection that an OPC UA client triggers must have its verdict."""
+
+    opcua_memory_mb: Annotated[int, Field(ge=200, le=65_536)] = 512
+    """MiB of memory above which the OPC UA server ends itself, to be started anew."""
 
     openvino_enabled: bool = True
     """Run networks on OpenVINO; `false` takes ONNX Runtime."""

@@ -14,7 +14,6 @@ from serving.command.first_admin import reset_password as set_random_password
 from serving.command.preparation import (
     check_not_running,
     check_port_free,
-    check_supported,
     prepare_bundle,
     prepare_data_dir,
     prepare_database,
@@ -51,16 +50,18 @@ def run() -> None:
 def up() -> None:
     """Prepare the data folder, then become the supervisor of the platform's processes."""
     settings = load_settings()
-    check_supported(settings)
     prepare_data_dir(settings)
     check_not_running(settings)
     check_port_free(settings.api_host, settings.api_port, "API_PORT")
     with_jobs = _prepare_jobs(settings)
+    require_distinct_ports(settings, with_jobs=with_jobs)
+    if settings.opcua_enabled:
+        check_port_free(settings.opcua_host, settings.opcua_port, "OPCUA_PORT")
     settings = with_secret_key(settings)
     prepare_database(settings)
     prepare_bundle(settings)
     _announce_admin(settings)
-    if with_jobs:
+    if with_jobs or settings.opcua_enabled:
         ensure_service_account(settings)
     path = write_configuration(settings, programs(settings, with_jobs=with_jobs))
     typer.echo(f"Ussop on http://{settings.api_host}:{settings.api_port} (API documentation: /docs); Ctrl-C ends it.")
@@ -68,6 +69,8 @@ def up() -> None:
         typer.echo(
             f"MLflow on http://localhost:{settings.mlflow_port}, Prefect on http://localhost:{settings.prefect_port}."
         )
+    if settings.opcua_enabled:
+        typer.echo(f"OPC UA on opc.tcp://{settings.opcua_host}:{settings.opcua_port}/ussop.")
     sys.stdout.flush()
     _append_to_stdout()
     _become("supervisor.supervisord", "-n", "-c", str(path))
@@ -134,7 +137,6 @@ def _prepare_jobs(settings: Settings) -> bool:
             "jobs are not available."
         )
         return False
-    require_distinct_ports(settings)
     check_port_free("127.0.0.1", settings.mlflow_port, "MLFLOW_PORT")
     check_port_free("127.0.0.1", settings.prefect_port, "PREFECT_PORT")
     return True

@@ -18,16 +18,6 @@ MIN_FREE_BYTES = 1024**3
 CONTROL_SOCKET = "supervisor.sock"
 
 
-def check_supported(settings: Settings) -> None:
-    """Refuse what this version cannot do, instead of leaving it out in silence.
-
-    Raises:
-        ConfigurationError: OPC UA is asked for.
-    """
-    if settings.opcua_enabled:
-        raise ConfigurationError("OPCUA_ENABLED=true, but this version has no such part yet; set it to false")
-
-
 def prepare_data_dir(settings: Settings, min_free_bytes: int = MIN_FREE_BYTES) -> None:
     """Make the data folder and see that it can be written and has room.
 

@@ -12,6 +12,9 @@ from serving.settings import Settings
 _JOB_PACKAGES: Final = ("mlflow", "prefect")
 # The host cancels the flow runs first and waits 40 s for them (flows/host.py).
 _HOST_STOP_WAIT_S: Final = 60
+# The API starts and inspects first; what runs beside it can wait for a core. A PLC waits less long than a job.
+_JOB_NICENESS: Final = 10
+_OPCUA_NICENESS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +54,22 @@ def programs(settings: Settings, *, with_jobs: bool) -> tuple[Program, ...]:
     """
     # -P: a folder called `models` where the command was typed must not take the place of ours.
     api = Program("api", (sys.executable, "-P", "-m", "serving.main"), priority=30)
-    return (api, *_job_programs(settings)) if with_jobs else (api,)
+    opcua = Program("opcua", _kept("opcua.main", niceness=_OPCUA_NICENESS), priority=35)
+    jobs = _job_programs(settings) if with_jobs else ()
+    return (api, *((opcua,) if settings.opcua_enabled else ()), *jobs)
 
 
-def require_distinct_ports(settings: Settings) -> None:
+def require_distinct_ports(settings: Settings, *, with_jobs: bool) -> None:
     """See that no two of our own servers want the same port.
 
     Raises:
         ConfigurationError: Two do.
     """
-    wanted = {"API_PORT": settings.api_port, "PREFECT_PORT": settings.prefect_port, "MLFLOW_PORT": settings.mlflow_port}
+    wanted = {"API_PORT": settings.api_port}
+    if settings.opcua_enabled:
+        wanted["OPCUA_PORT"] = settings.opcua_port
+    if with_jobs:
+        wanted |= {"PREFECT_PORT": settings.prefect_port, "MLFLOW_PORT": settings.mlflow_port}
     taken: dict[int, str] = {}
     for name, port in wanted.items():
         if (other := taken.setdefault(port, name)) != name:
@@ -85,5 +94,5 @@ def _job_programs(settings: Settings) -> tuple[Program, ...]:
     )
 
 
-def _kept(*module_and_arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-P", "-m", "serving.command.kept", "-m", *module_and_arguments)
+def _kept(*module_and_arguments: str, niceness: int = _JOB_NICENESS) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", "serving.command.kept", str(niceness), "-m", *module_and_arguments)

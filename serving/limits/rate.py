@@ -75,13 +75,14 @@ class RateLimit:
 
     def _limit_for(self, scope: Scope, key: KnownKey | None) -> tuple[RateLimitItem, str] | None:
         """The limit and whose it is, None for the platform's own account."""
+        claims = None if key is not None else claims_of(scope, self._tokens)
+        if claims is not None and claims.user_id == SERVICE_USER_ID:
+            # Also where it hands on the logins of OPC UA clients, which come from all over the plant by one address.
+            return None
         if scope["path"] == _LOGIN_PATH:
             return self._login, f"login:{self._peers.bucket(scope)}"
         if key is not None:
             return key.limit or self._default, f"key:{key.principal.id}"
-        claims = claims_of(scope, self._tokens)
-        if claims is not None and claims.user_id == SERVICE_USER_ID:
-            return None
         if claims is None and scope["path"].startswith(_FILE_PREFIXES):
             return self._files, f"files:{self._peers.bucket(scope)}"
         return self._default, f"user:{claims.user_id}" if claims else f"peer:{self._peers.bucket(scope)}"

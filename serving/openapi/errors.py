@@ -77,6 +77,7 @@ RAISED: Final[dict[Route, Kinds]] = {
     ("POST", f"{_V1}/config"): (errors.Conflict, errors.InvalidRequest),
     ("POST", f"{_V1}/config/revert/{{revision}}"): (errors.Conflict, errors.InvalidRequest),
     ("POST", f"{_V1}/query"): (errors.QueryDisabled, errors.QueryUnavailable),
+    ("GET", f"{_V1}/opcua/results"): (errors.InvalidRequest,),
     ("POST", f"{_V1}/users"): (errors.Conflict, errors.InvalidRequest),
     ("PUT", f"{_V1}/users/me"): (errors.Conflict,),
     ("PUT", f"{_V1}/users/me/password"): (errors.Conflict, errors.InvalidRequest),

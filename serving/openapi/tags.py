@@ -17,6 +17,7 @@ TAGS: Final = {
     "training": "Fine-tuning on what was labelled.",
     "models": "Versions of the model: the gate, putting one to use, going back.",
     "openvino": "Networks on OpenVINO beside the deployed model.",
+    "opcua": "The OPC UA server: its state, and what its process and the API tell each other.",
     "query": "Questions in plain language, answered from what was counted.",
     "configuration": "What is set, and what may be changed while the platform runs.",
     "storage": "What the disk holds, and how long pictures are kept.",

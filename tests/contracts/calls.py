@@ -126,6 +126,7 @@ CALLS: Final[Mapping[tuple[str, str], Call]] = {
     ("GET", f"{V1}/alerts"): lambda s: (s.alert(), s.client.get(f"{V1}/alerts"))[1],
     ("POST", f"{V1}/alerts/{{alert_id}}/acknowledge"): lambda s: s.client.post(f"{V1}/alerts/{s.alert()}/acknowledge"),
     ("GET", f"{V1}/health"): health,
+    ("GET", f"{V1}/opcua/status"): lambda s: s.client.get(f"{V1}/opcua/status"),
     ("GET", f"{V1}/config"): lambda s: s.client.get(f"{V1}/config"),
     ("POST", f"{V1}/config"): lambda s: s.client.post(f"{V1}/config", json={"takt_s": 2}),
     ("GET", f"{V1}/storage/usage"): lambda s: s.client.get(f"{V1}/storage/usage"),

@@ -308,6 +308,18 @@ DOCUMENTED: Final = (
     ),
     Documented(
         "GET",
+        f"{V1}/opcua/status",
+        "Returns the current state of the OPC-UA server.",
+        answer={
+            "enabled": bool,
+            "running": bool,
+            "endpoint": Text(r"opc\.tcp://.+"),
+            "station_count": int,
+            "nodes": [str],
+        },
+    ),
+    Documented(
+        "GET",
         f"{V1}/openvino/status",
         "Returns whether the OpenVINO optimizer is available and which device is configured.",
         answer={"available": bool, "enabled": bool, "device": str, "loaded_models": [str], "ort_fallback": bool},

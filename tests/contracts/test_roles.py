@@ -57,6 +57,8 @@ PLATFORM_TOO: Final[frozenset[Route]] = frozenset(
         ("POST", f"{_V1}/storage/retention/passes"),
         ("POST", f"{_V1}/storage/retention/passes/{{pass_id}}/chunks"),
         ("PUT", f"{_V1}/batch/jobs/{{job_id}}/report"),
+        ("PUT", f"{_V1}/opcua/heartbeat"),
+        ("GET", f"{_V1}/opcua/snapshot"),
     }
 )
 CALLERS: Final = ("anonymous", *ROLES, *(f"{role} key" for role in ROLES), "station key", "platform")

@@ -45,9 +45,9 @@ def test_flow_runs_are_left_to_their_host_when_the_platform_stops(settings: Sett
 
 def test_start_is_refused_when_two_servers_want_one_port(settings: Settings) -> None:
     settings = settings.model_copy(update={"prefect_port": 4200, "mlflow_port": 5000})
-    require_distinct_ports(settings)
+    require_distinct_ports(settings, with_jobs=True)
     with pytest.raises(ConfigurationError, match=r"API_PORT and PREFECT_PORT are both 8080"):
-        require_distinct_ports(settings.model_copy(update={"prefect_port": settings.api_port}))
+        require_distinct_ports(settings.model_copy(update={"prefect_port": settings.api_port}), with_jobs=True)
 
 
 def test_missing_packages_are_named_when_they_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,19 +10,11 @@ import pytest
 from serving.command.preparation import (
     check_not_running,
     check_port_free,
-    check_supported,
     prepare_bundle,
     prepare_data_dir,
 )
 from serving.errors import ConfigurationError
 from serving.settings import Settings
-
-
-@pytest.mark.parametrize("name", ["opcua_enabled"])
-def test_start_is_refused_when_a_missing_part_is_asked_for(settings: Settings, name: str) -> None:
-    check_supported(settings)
-    with pytest.raises(ConfigurationError, match=name.upper()):
-        check_supported(settings.model_copy(update={name: True}))
 
 
 def test_start_is_refused_when_the_disk_has_no_room(settings: Settings) -> None:

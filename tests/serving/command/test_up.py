@@ -169,7 +169,8 @@ def test_output_is_whole_and_without_secrets_when_it_is_a_file(ussop: _Ussop, ru
         ({"API_PORT": "notaport"}, "API_PORT: "),
         ({"SECRET_KEY": "short"}, "SECRET_KEY is shorter than 32 bytes"),
         ({"DATA_DIR": "/proc/ussop"}, "the data folder /proc/ussop cannot be used"),
-        ({"OPCUA_ENABLED": "true"}, "OPCUA_ENABLED=true"),
+        ({"OPCUA_ENABLED": "true", "OPCUA_HOST": "no.such.host.invalid"}, "OPCUA_PORT: cannot listen"),
+        ({"OPCUA_ENABLED": "true", "OPCUA_PORT": "4200", "API_PORT": "4200"}, "API_PORT and OPCUA_PORT are both 4200"),
         ({"DATABASE_URL": "postgresql://ussop@127.0.0.1:1/none"}, "the database cannot be prepared"),
     ],
 )

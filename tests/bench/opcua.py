@@ -1,0 +1,238 @@
+"""The OPC UA server under load: `python -m tests.bench.opcua`.
+
+Results are stored as fast as asked for, past the camera and the network, which no machine of this size keeps up with;
+from the commit on everything is real: relay, events, OPC UA process, signed and encrypted subscriber.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import psutil
+import typer
+from asyncua import Client, ua
+from sqlalchemy import Connection
+
+from serving.app import create_app
+from serving.auth.principal import ROLES
+from serving.database import open_database
+from serving.logging import configure_logging
+from serving.platform import Platform
+from serving.secrets_file import with_secret_key
+from serving.settings import Settings
+from serving.stations.service import ensure_exists
+from serving.users import repository
+from serving.users import service as users
+from tests.bench.report import circumstances, replace_block, table, write_json
+from tests.opcua.client import Pki, client_of, node
+from tests.opcua.plant import PlantUnderTest
+from tests.opcua.waiting import Notes
+from tests.serving.conftest import PASSWORD
+from tests.serving.past import _TABLES, Part, row_of
+from tests.serving.server import serve
+
+_TICK_S = 0.05
+
+
+class _Counted:
+    """Keeps each counter's values with the time from the inspection to here."""
+
+    def __init__(self) -> None:
+        """Begins empty."""
+        self.counters: dict[str, list[int]] = {}
+        self.delays_ms: list[float] = []
+
+    def datachange_notification(self, told: Any, val: Any, data: Any) -> None:
+        """One value."""
+        at = data.monitored_item.Value.SourceTimestamp
+        station = str(told.nodeid.Identifier)
+        if station in self.counters:
+            self.delays_ms.append((datetime.now(UTC) - at).total_seconds() * 1000)
+        self.counters.setdefault(station, []).append(int(val))
+
+
+async def _subscribe(endpoint: str, folder: Path, pki_dir: Path, stations: int, expected: int) -> dict[str, Any]:
+    pki = Pki(folder, pki_dir)
+    seen = _Counted()
+    async with await client_of(endpoint, pki, folder / "plc.der", "viewer") as client:
+        subscription = await client.create_subscription(50, seen, queue_maxsize=100_000)
+        nodes = [node(client, "ResultCounter", f"line-{n}") for n in range(stations)]
+        await subscription.subscribe_data_change(nodes, queuesize=1000)
+        sys.stdout.write("subscribed\n")
+        sys.stdout.flush()
+        give_up_at = time.monotonic() + 300
+        while time.monotonic() < give_up_at:
+            if sum(values[-1] - values[0] for values in seen.counters.values()) >= expected:
+                break
+            await asyncio.sleep(0.2)
+    told = [number for values in seen.counters.values() for number in values[1:]]
+    whole = [number for values in seen.counters.values() for number in range(values[0] + 1, values[-1] + 1)]
+    delays = sorted(seen.delays_ms) or [float("nan")]
+    return {
+        "told": len(told),
+        "lost": len(whole) - len(told),
+        "out_of_order": sum(b != a + 1 for v in seen.counters.values() for a, b in pairwise(v)),
+        "p50_ms": round(delays[len(delays) // 2], 1),
+        "p99_ms": round(delays[int(len(delays) * 0.99)], 1),
+        "max_ms": round(delays[-1], 1),
+    }
+
+
+def _prepare(plant: PlantUnderTest, stations: int) -> Settings:
+    settings = Settings(
+        _env_file=None,
+        data_dir=plant.data_dir,
+        database_url=f"sqlite:///{plant.data_dir / 'ussop.db'}",
+        rate_limit_default="1000000/minute",
+        mlflow_port=1,
+        prefect_port=1,
+        opcua_enabled=True,
+        opcua_port=plant.opcua_port,
+    )
+    from serving.command.preparation import prepare_bundle, prepare_data_dir, prepare_database  # noqa: PLC0415
+    from serving.command.service_account import ensure_service_account  # noqa: PLC0415
+
+    prepare_data_dir(settings)
+    settings = with_secret_key(settings)
+    prepare_database(settings)
+    prepare_bundle(settings)
+    ensure_service_account(settings)
+    database = open_database(settings)
+    for role in ROLES[:1]:
+        user = users.new_user(role, PASSWORD, [role])
+        database.write(lambda session, user=user: repository.add(session, user)).result(30)  # type: ignore[misc]
+    now = datetime.now(UTC)
+    for number in range(stations):
+        name = f"line-{number}"
+        database.write(lambda session, name=name: ensure_exists(session, name, now)).result(30)  # type: ignore[misc]
+    database.close()
+    return settings
+
+
+def _store(platform: Platform, stations: int, per_station: int) -> None:
+    def write(connection: Connection) -> None:
+        now = datetime.now(UTC)
+        rows = [
+            row_of(str(uuid4()), Part(now, "pass", f"line-{n}", None))
+            for n in range(stations)
+            for _ in range(per_station)
+        ]
+        told = [
+            {"type": "inspection", "created_at": now, "data": {"id": r["id"], "station_id": r["station_id"]}}
+            for r in rows
+        ]
+        connection.execute(_TABLES["inspections"].insert(), rows)
+        connection.execute(_TABLES["events"].insert(), told)
+
+    platform.database.write_rows(write).result(60)
+
+
+def main(
+    stations: Annotated[int, typer.Option(help="Stations")] = 50,
+    rate: Annotated[int, typer.Option(help="Results per second and station; a multiple of 20, or less than 20")] = 20,
+    seconds: Annotated[int, typer.Option(help="How long")] = 20,
+    storm: Annotated[int, typer.Option(help="Clients that connect, subscribe and vanish afterwards")] = 0,
+    write: Annotated[bool, typer.Option(help="Write the results into docs/")] = False,
+) -> None:
+    """Measures what a subscriber gets, and what the process takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        plant = PlantUnderTest(Path(folder) / "var", extra={"LOG_LEVEL": "WARNING"})
+        settings = _prepare(plant, stations)
+        configure_logging(settings.model_copy(update={"log_level": "ERROR"}))
+        app = create_app(settings)
+        pki = Pki(Path(folder) / "pki", plant.settings.pki_dir)
+        with serve(app) as url:
+            plant.api_port = int(url.rpartition(":")[2])
+            try:
+                plant.start("opcua")
+                pki.make("plc", trusted=True)
+                result = _measure(plant, pki, app.state.platform, stations, rate, seconds)
+                if storm:
+                    result |= asyncio.run(_storm(plant, pki, storm))
+            finally:
+                plant.close()
+                sys.stderr.write(plant.log("opcua"))
+    facts = circumstances(f"python -m tests.bench.opcua --stations {stations} --rate {rate} --seconds {seconds}")
+    heading = f"{facts['date']} · {facts['cpu']} · load {facts['load_1min']} · `{facts['command']}`"
+    text = f"{heading}\n\n{table(['figure', 'value'], [[name, str(value)] for name, value in result.items()])}"
+    typer.echo(text)
+    if write:
+        write_json("opcua", {**facts, "results": result})
+        replace_block("opcua", text)
+
+
+def _measure(
+    plant: PlantUnderTest, pki: Pki, platform: Platform, stations: int, rate: int, seconds: int
+) -> dict[str, Any]:
+    process = psutil.Process(plant.processes["opcua"].pid)
+    ticks = round(seconds / _TICK_S)
+    per_tick, every = (rate // 20, 1) if rate >= 20 else (1, 20 // rate)
+    expected = (ticks // every) * per_tick * stations
+    command = [sys.executable, "-m", "tests.bench.opcua", "subscriber", plant.endpoint, str(pki.folder)]
+    arguments = [str(plant.settings.pki_dir), str(stations), str(expected)]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as subscriber:
+        assert subscriber.stdout is not None
+        if subscriber.stdout.readline().strip() != "subscribed":
+            raise RuntimeError("the subscriber did not come in")
+        cpu_before, began_s = sum(process.cpu_times()[:2]), time.monotonic()
+        for tick in range(ticks):
+            if tick % every == 0:
+                _store(platform, stations, per_tick)
+            time.sleep(max(0.0, began_s + (tick + 1) * _TICK_S - time.monotonic()))
+        stored_s = time.monotonic() - began_s
+        told = json.loads(subscriber.stdout.readline())
+        wall_s = time.monotonic() - began_s
+    return {
+        "results stored": expected,
+        "results/s": round(expected / stored_s),
+        **told,
+        "OPC UA process, cores": round((sum(process.cpu_times()[:2]) - cpu_before) / wall_s, 2),
+        "OPC UA process, MiB": process.memory_info().rss // 2**20,
+    }
+
+
+async def _storm(plant: PlantUnderTest, pki: Pki, clients: int) -> dict[str, Any]:
+    """Clients that connect, subscribe and vanish; what is left of them when their time is over."""
+    process = psutil.Process(plant.processes["opcua"].pid)
+    before = (process.memory_info().rss, process.num_fds())
+    refused, began_s = 0, time.monotonic()
+    for _ in range(clients):
+        client: Client = await client_of(plant.endpoint, pki, pki.folder / "plc.der", "viewer")
+        try:
+            await client.connect()
+            subscription = await client.create_subscription(100, Notes())
+            await subscription.subscribe_data_change(node(client, "SystemStatus", None))
+        except (ua.UaError, OSError, TimeoutError):
+            refused += 1
+        if client.uaclient.protocol is not None:
+            client.uaclient.protocol.transport.abort()
+        client.disconnect_socket()
+    storm_s = time.monotonic() - began_s
+    peak = (process.memory_info().rss, process.num_fds())
+    await asyncio.sleep(60)
+    after = (process.memory_info().rss, process.num_fds())
+    async with await client_of(plant.endpoint, pki, pki.folder / "plc.der", "viewer") as client:
+        honest = await node(client, "SystemStatus", None).read_value()
+    return {
+        "storm: clients, refused, seconds": f"{clients}, {refused}, {storm_s:.0f}",
+        "storm: MiB before, after it, a minute later": ", ".join(str(v[0] // 2**20) for v in (before, peak, after)),
+        "storm: file descriptors before, after it, a minute later": ", ".join(str(v[1]) for v in (before, peak, after)),
+        "storm: an honest client reads": honest,
+    }
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["subscriber"]:
+        endpoint, own, server, count, wanted = sys.argv[2:]
+        outcome = asyncio.run(_subscribe(endpoint, Path(own), Path(server), int(count), int(wanted)))
+        sys.stdout.write(json.dumps(outcome) + "\n")
+    else:
+        typer.run(main)

@@ -1,0 +1,1 @@
+"""The stations as vision systems of OPC 40100-1."""
