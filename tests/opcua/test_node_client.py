@@ -19,6 +19,7 @@ from tests.opcua.client import CLIENT_URI, Pki
 from tests.opcua.plant import PlantUnderTest, wait_until
 from tests.serving.conftest import PASSWORD
 
+_SCRIPT = Path(__file__).with_name("node_client.mjs")
 _FOLDER = Path(os.environ.get("USSOP_NODE_OPCUA", "/nowhere"))
 
 
@@ -33,7 +34,7 @@ async def test_another_client_reads_triggers_and_looks_back_when_trusted(
     content = x509.load_der_x509_certificate(trusted.read_bytes())
     certificate.write_bytes(content.public_bytes(Encoding.PEM))
     script = tmp_path / "node_client.mjs"
-    shutil.copy(Path(__file__).with_name("node_client.mjs"), script)
+    shutil.copy(_SCRIPT, script)
     (tmp_path / "node_modules").symlink_to(_FOLDER / "node_modules")
     key = trusted.with_suffix(".pem")
     command: list[str | Path] = [
