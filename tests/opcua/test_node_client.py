@@ -31,7 +31,7 @@ async def test_another_client_reads_triggers_and_looks_back_when_trusted(
     names = "station/node-1"
     await asyncio.to_thread(wait_until, lambda: names in shared.call("GET", "/opcua/status")["nodes"], names)
     certificate = tmp_path / "plc.pem"
-    content = x509.load_der_x509_certificate(trusted.read_bytes())
+    content = await asyncio.to_thread(_certificate, trusted)
     certificate.write_bytes(content.public_bytes(Encoding.PEM))
     script = tmp_path / "node_client.mjs"
     shutil.copy(_SCRIPT, script)
@@ -59,3 +59,7 @@ async def test_another_client_reads_triggers_and_looks_back_when_trusted(
 
 def _run(command: "list[str | Path]") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    return x509.load_der_x509_certificate(path.read_bytes())
