@@ -19,6 +19,7 @@ from tests.opcua.client import CLIENT_URI, Pki
 from tests.opcua.plant import PlantUnderTest, wait_until
 from tests.serving.conftest import PASSWORD
 
+_SCRIPT = Path(__file__).with_name("node_client.mjs")
 _FOLDER = Path(os.environ.get("USSOP_NODE_OPCUA", "/nowhere"))
 
 
@@ -30,10 +31,10 @@ async def test_another_client_reads_triggers_and_looks_back_when_trusted(
     names = "station/node-1"
     await asyncio.to_thread(wait_until, lambda: names in shared.call("GET", "/opcua/status")["nodes"], names)
     certificate = tmp_path / "plc.pem"
-    content = x509.load_der_x509_certificate(await asyncio.to_thread(trusted.read_bytes))
+    content = await asyncio.to_thread(_certificate, trusted)
     certificate.write_bytes(content.public_bytes(Encoding.PEM))
     script = tmp_path / "node_client.mjs"
-    shutil.copy(Path(__file__).with_name("node_client.mjs"), script)
+    shutil.copy(_SCRIPT, script)
     (tmp_path / "node_modules").symlink_to(_FOLDER / "node_modules")
     key = trusted.with_suffix(".pem")
     command: list[str | Path] = [
@@ -58,3 +59,7 @@ async def test_another_client_reads_triggers_and_looks_back_when_trusted(
 
 def _run(command: "list[str | Path]") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    return x509.load_der_x509_certificate(path.read_bytes())

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,9 @@ async def test_quality_is_bad_and_no_result_is_lost_when_the_api_was_killed(
     await eventually(decision.read_value, "fail")
     assert await node(operator, "FailCount", "kill-1").read_value() == 5
     await eventually(node(operator, "SystemStatus", None).read_value, "running")
+    # What can be read is told a moment later.
+    for name, last in (("ResultCounter", 6), ("SystemStatus", "running")):
+        await asyncio.to_thread(wait_until, partial(_was_told, notes, name, last), f"{name} {last} is told")
     told = notes.of("ResultCounter")
     assert [value for place, value in enumerate(told) if value not in told[:place]] == [1, 2, 3, 4, 5, 6]
     assert notes.of("SystemStatus") == ["running", "api_unavailable", "running"]
@@ -131,6 +135,10 @@ async def test_events_are_told_when_a_part_fails_and_an_alert_is_raised(
     database.write(lambda session: resolve_alert(session, "test:events")).result(30)
     await asyncio.to_thread(wait_until, lambda: len(at_server.events) > 2, "its end was told")
     assert at_server.events[2].IsResolved
+
+
+def _was_told(notes: Notes, name: str, last: object) -> bool:
+    return notes.of(name)[-1:] == [last]
 
 
 def _until_not_running(shared: PlantUnderTest) -> None:
