@@ -3,7 +3,7 @@
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.pictures import png_bytes, square_picture
+from tests.pictures import Colour, png_bytes, square_picture
 from tests.serving.conftest import PASSWORD, bearer, log_in
 
 
@@ -21,13 +21,15 @@ def signed_in(page: Page, username: str) -> Page:
     return page
 
 
-def inspect_square(base_url: str, colour: str | None, station_id: str = "line-1", part_id: str = "") -> str:
+def inspect_square(
+    base_url: str, colour: Colour | None, station_id: str = "line-1", part_id: str = "", at_xy: tuple[int, int] = (16, 24)
+) -> str:
     """The id of an inspection that the line made."""
     with httpx.Client(base_url=base_url, trust_env=False, timeout=20.0) as client:
         response = client.post(
             "/api/v1/inspect",
             headers=bearer(log_in(client, "operator")),
-            files={"file": ("part.png", png_bytes(square_picture(colour)), "image/png")},  # type: ignore[arg-type]
+            files={"file": ("part.png", png_bytes(square_picture(colour, at_xy=at_xy)), "image/png")},
             data={"station_id": station_id, **({"part_id": part_id} if part_id else {})},
         )
     assert response.status_code == 200, response.text

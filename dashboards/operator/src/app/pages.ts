@@ -41,6 +41,14 @@ export const PAGES: readonly Page[] = [
     load: () => import("../pages/history/history-page"),
   },
   {
+    name: "review",
+    tag: "ussop-review-page",
+    title: "nav.review",
+    icon: "review",
+    role: "operator",
+    load: () => import("../pages/review/review-page"),
+  },
+  {
     name: "alerts",
     tag: "ussop-alerts-page",
     title: "nav.alerts",

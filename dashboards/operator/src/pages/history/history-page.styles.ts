@@ -145,8 +145,8 @@ export const historyPageStyles = css`
       display: none;
     }
     .row-line {
-      grid-template-columns: 7.5rem minmax(0, 1fr) auto;
-      gap: 0.5rem;
+      grid-template-columns: 7rem minmax(0, 1fr) auto;
+      gap: 0.375rem;
       padding: 0 0.75rem;
     }
     .row-line > :nth-child(3),
@@ -155,7 +155,11 @@ export const historyPageStyles = css`
       display: none;
     }
     .row-line > :nth-child(2) {
-      font-size: 0.8125rem;
+      max-width: 7.5rem;
+      white-space: normal;
+      text-align: right;
+      font-size: 0.75rem;
+      line-height: 1.25;
       order: 1;
     }
   }
