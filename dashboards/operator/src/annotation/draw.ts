@@ -87,12 +87,13 @@ function drawHandles(context: CanvasRenderingContext2D, editor: Editor, region: 
     context.strokeRect(x - half, y - half, 2 * half, 2 * half);
   };
   if (region.rings.length === 0) HANDLES.forEach((handle) => square(handleAt(region.box, handle), 5, CHOSEN));
-  region.rings.forEach((ring, number) =>
+  region.rings.forEach((ring, number) => {
+    const half = ring.length > 12 && editor.view.scale < 3 ? 2 : 3.5; // many corners must not hide what they enclose
     ring.forEach((point, index) => {
       const isChosen = editor.corner?.ring === number && editor.corner.index === index;
-      square(point, isChosen ? 5.5 : 3.5, isChosen ? "#ffffff" : CHOSEN);
-    }),
-  );
+      square(point, isChosen ? 5.5 : half, isChosen ? "#ffffff" : CHOSEN);
+    });
+  });
 }
 
 function drawDraft(context: CanvasRenderingContext2D, editor: Editor, paint: Paint): void {

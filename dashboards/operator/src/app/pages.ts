@@ -49,6 +49,14 @@ export const PAGES: readonly Page[] = [
     load: () => import("../pages/review/review-page"),
   },
   {
+    name: "quality",
+    tag: "ussop-quality-page",
+    title: "nav.quality",
+    icon: "quality",
+    role: "viewer",
+    load: () => import("../pages/quality/quality-page"),
+  },
+  {
     name: "alerts",
     tag: "ussop-alerts-page",
     title: "nav.alerts",

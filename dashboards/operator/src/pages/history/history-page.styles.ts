@@ -145,7 +145,7 @@ export const historyPageStyles = css`
       display: none;
     }
     .row-line {
-      grid-template-columns: 7rem minmax(0, 1fr) auto;
+      grid-template-columns: 7.75rem minmax(0, 1fr) auto;
       gap: 0.375rem;
       padding: 0 0.75rem;
     }

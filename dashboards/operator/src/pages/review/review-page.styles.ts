@@ -104,6 +104,7 @@ export const reviewPageStyles = css`
   .scroll {
     flex: 1;
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     align-content: start;
     gap: 0.75rem;
     min-height: 0;
