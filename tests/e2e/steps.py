@@ -22,7 +22,11 @@ def signed_in(page: Page, username: str) -> Page:
 
 
 def inspect_square(
-    base_url: str, colour: Colour | None, station_id: str = "line-1", part_id: str = "", at_xy: tuple[int, int] = (16, 24)
+    base_url: str,
+    colour: Colour | None,
+    station_id: str = "line-1",
+    part_id: str = "",
+    at_xy: tuple[int, int] = (16, 24),
 ) -> str:
     """The id of an inspection that the line made."""
     with httpx.Client(base_url=base_url, trust_env=False, timeout=20.0) as client:

@@ -10,7 +10,6 @@ from tests.e2e.steps import inspect_square, signed_in
 from tests.serving.conftest import bearer, log_in
 
 
-
 def _stats(base_url: str) -> dict[str, int]:
     with httpx.Client(base_url=base_url, trust_env=False, timeout=20.0) as client:
         answer = client.get("/api/v1/active-learning/stats", headers=bearer(log_in(client, "viewer")))
