@@ -158,6 +158,7 @@ def test_nobody_is_shut_out_when_pages_are_examined(
     new_screen: Callable[..., Screen], base_url: str, axe: str, size: tuple[int, int], dark: bool
 ) -> None:
     shown = inspect_square(base_url, "red", part_id="D-1")
+    inspect_square(base_url, "pale_red", part_id="D-2")  # waits for review
     page = new_screen(base_url, size, dark=dark).open("/live")
     expect(page.get_by_label("User name")).to_be_visible()
     found: dict[str, list[str]] = {}
@@ -179,6 +180,13 @@ def test_nobody_is_shut_out_when_pages_are_examined(
         (f"/history/{shown}", "ussop-result"),
         ("/alerts", "ussop-alerts-page .card"),
         ("/models", "ussop-training-panel wa-button"),
+        ("/review", "ussop-review-page canvas"),
+        ("/quality", "ussop-quality-page .charts"),
+        ("/batch", "ussop-batch-page form"),
+        ("/ask", "ussop-ask-page form"),
+        ("/stations", "ussop-drawing svg"),
+        ("/users", "ussop-users-page tbody tr"),
+        ("/system", "ussop-system-page .facts"),
     ):
         go_to(page, path)
         page.locator(ready).first.wait_for()

@@ -72,6 +72,46 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     load: () => import("../pages/models/models-page"),
   },
+  {
+    name: "batch",
+    tag: "ussop-batch-page",
+    title: "nav.batch",
+    icon: "batch",
+    role: "operator",
+    load: () => import("../pages/batch/batch-page"),
+  },
+  {
+    name: "ask",
+    tag: "ussop-ask-page",
+    title: "nav.ask",
+    icon: "ask",
+    role: "viewer",
+    load: () => import("../pages/ask/ask-page"),
+  },
+  {
+    name: "stations",
+    tag: "ussop-stations-page",
+    title: "nav.stations",
+    icon: "stations",
+    role: "viewer",
+    load: () => import("../pages/stations/stations-page"),
+  },
+  {
+    name: "users",
+    tag: "ussop-users-page",
+    title: "nav.users",
+    icon: "users",
+    role: "admin",
+    load: () => import("../pages/users/users-page"),
+  },
+  {
+    name: "system",
+    tag: "ussop-system-page",
+    title: "nav.system",
+    icon: "system",
+    role: "viewer",
+    load: () => import("../pages/system/system-page"),
+  },
 ];
 
 export const HOME = "live";

@@ -1,7 +1,7 @@
 /** How the history looks. */
 import { css } from "lit";
 
-const columns = css`9rem minmax(11rem, 1.3fr) minmax(7rem, 1fr) minmax(7rem, 1fr) minmax(7rem, 1.4fr) 6.5rem`;
+const columns = css`10rem minmax(11rem, 1.3fr) minmax(7rem, 1fr) minmax(7rem, 1fr) minmax(7rem, 1.4fr) 6.5rem`;
 
 export const historyPageStyles = css`
   :host {
@@ -20,6 +20,9 @@ export const historyPageStyles = css`
   .filters wa-select {
     width: 16rem;
     max-width: 100%;
+  }
+  .filters .field {
+    width: 11rem;
   }
   .chips {
     display: flex;
@@ -148,6 +151,9 @@ export const historyPageStyles = css`
       grid-template-columns: 7.75rem minmax(0, 1fr) auto;
       gap: 0.375rem;
       padding: 0 0.75rem;
+    }
+    .row-line > :first-child ussop-icon {
+      display: none;
     }
     .row-line > :nth-child(3),
     .row-line > :nth-child(5),
