@@ -125,6 +125,7 @@ export const sheet = css`
     gap: 0.75rem;
     padding: 1rem 1.125rem;
     min-width: 0;
+    overflow: clip; /* hidden icons of inputs reach beyond them, and would widen the page */
   }
   .scroll {
     position: relative; /* what is unseen inside must not widen the page */
@@ -146,10 +147,22 @@ export const sheet = css`
     border-bottom: 1px solid var(--u-line);
     overflow-wrap: anywhere;
   }
+  th {
+    overflow-wrap: normal;
+  }
   th.number,
   td.number {
     text-align: right;
     white-space: nowrap;
+  }
+  /* In a table, where the head already says it to those who see. */
+  .bare::part(form-control-label),
+  .bare::part(label) {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
   }
   .note {
     margin-bottom: 1rem;

@@ -254,7 +254,7 @@ export class QualityPage extends UssopElement {
   private table(title: string, rows: readonly { name: string; total: number; failed: number; uncertain: number; pass_rate: number; first_pass_yield: number | null; avg_inspection_time_ms: number }[]) {
     const heads = [t("live.inspected"), t("quality.fpy"), t("live.pass_rate"), t("live.failed"), t("live.uncertain"), "ms"];
     return html`<h2>${title}</h2>
-      <div class="scroll"><table>
+      <div class="scroll" role="region" tabindex="0" aria-label=${title}><table>
         <thead><tr><th scope="col"></th>${heads.map((head) => html`<th scope="col" class="number">${head}</th>`)}</tr></thead>
         <tbody>${rows.map(
           (row) => html`<tr><th scope="row">${row.name}</th><td class="number">${locale.number(row.total)}</td>

@@ -173,7 +173,7 @@ export class ReviewPage extends UssopElement {
       <hr />
       ${this.button("undo", t("review.undo"), "Z", "undo", null, editor?.history.past.length === 0)}
       ${this.button("redo", t("review.redo"), "Y", "redo", null, editor?.history.future.length === 0)}
-      ${this.button("trash", t("review.delete"), "Del", "delete", null, editor?.selected === 0 && editor.draft.length === 0)}
+      ${this.button("trash", t("review.delete"), "⌫", "delete", null, editor?.selected === 0 && editor.draft.length === 0)}
       <hr />
       ${this.button("zoom-in", t("picture.zoom_in"), "+", "zoom-in")} ${this.button("zoom-out", t("picture.zoom_out"), "−", "zoom-out")}
       ${this.button("fit", t("picture.fit"), "F", "fit")} ${this.button("layers", t("picture.masks"), "M", "fill", this.isFilled)}

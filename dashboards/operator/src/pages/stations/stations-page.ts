@@ -32,7 +32,7 @@ export class StationsPage extends WorkingPage {
     sheet,
     css`
       td wa-input {
-        min-width: 5.5rem;
+        min-width: 4.25rem;
       }
     `,
   ];
@@ -102,14 +102,14 @@ export class StationsPage extends WorkingPage {
     const input = (change: (value: string) => Draft) => (event: Event) => (this.draft = change((event.target as HTMLInputElement).value));
     const rule = (index: number, change: Partial<Rule>): Draft => ({ ...draft, rules: draft.rules.map((one, place) => (place === index ? { ...one, ...change } : one)) });
     const cell = (one: Rule, index: number, key: "acceptBelow" | "rejectAbove" | "minAreaMm2", name: string) => html`<td>
-      <wa-input size="s" inputmode="decimal" aria-label="${one.className}: ${name}" .value=${one[key]} placeholder="–" @input=${input((value) => rule(index, { [key]: value }))}></wa-input></td>`;
+      <wa-input class="bare" size="s" inputmode="decimal" label="${one.className}: ${name}" .value=${one[key]} placeholder="–" @input=${input((value) => rule(index, { [key]: value }))}></wa-input></td>`;
     const isBad = draft.rules.some(isWrong);
     return html`<section class="card">
       <wa-input name="name" label=${t("stations.name")} maxlength="120" .value=${draft.name} @input=${input((name) => ({ ...draft, name }))}></wa-input>
       <wa-input name="scale" label=${t("stations.scale")} hint=${t("stations.scale_hint")} inputmode="decimal" .value=${draft.mmPerPx} @input=${input((mmPerPx) => ({ ...draft, mmPerPx }))}></wa-input>
       <h2>${t("history.thresholds")}</h2>
       <p class="quiet small">${t("stations.thresholds_hint")}</p>
-      <div class="scroll"><table>
+      <div class="scroll" role="region" tabindex="0" aria-label=${t("history.thresholds")}><table>
         <thead><tr><th scope="col">${t("defects.class")}</th><th scope="col">${t("stations.accept")}</th><th scope="col">${t("stations.reject")}</th><th scope="col">${t("stations.area")}</th></tr></thead>
         <tbody>${draft.rules.map((one, index) => html`<tr><th scope="row">${one.className}</th>
           ${cell(one, index, "acceptBelow", t("stations.accept"))} ${cell(one, index, "rejectAbove", t("stations.reject"))} ${cell(one, index, "minAreaMm2", t("stations.area"))}</tr>`)}</tbody>

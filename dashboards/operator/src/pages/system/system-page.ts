@@ -129,9 +129,9 @@ export class SystemPage extends WorkingPage {
     const edit = (one: Setting) => (event: Event) => (this.changes = { ...this.changes, [one.name]: typed(one.value, (event.target as HTMLInputElement).value) });
     const isPlain = (one: Setting) => !one.is_secret && !one.restart_needed && (typeof one.value !== "object" || one.value === null);
     return html`<section class="card"><h2>${t("system.config")}</h2>
-      <div class="scroll"><table><tbody>${this.settings.map(
+      <div class="scroll" role="region" tabindex="0" aria-label=${t("system.title")}><table><tbody>${this.settings.map(
         (one) => html`<tr><th scope="row" class="mono">${one.name}</th><td>${mayEdit && isPlain(one)
-          ? html`<wa-input size="s" aria-label=${one.name} .value=${String(one.value ?? "")} @input=${edit(one)}></wa-input>`
+          ? html`<wa-input class="bare" size="s" label=${one.name} .value=${String(one.value ?? "")} @input=${edit(one)}></wa-input>`
           : html`<span class="mono">${one.is_secret ? "•••" : typeof one.value === "object" ? JSON.stringify(one.value) : String(one.value)}</span>`}</td></tr>`,
       )}</tbody></table></div>
       ${mayEdit ? html`<wa-button variant="brand" @click=${this.saveConfig}>${t("stations.save")}</wa-button>` : nothing}
@@ -141,7 +141,7 @@ export class SystemPage extends WorkingPage {
   private auditCard() {
     return html`<br /><section class="card"><div class="row spread"><h2>${t("system.audit")}</h2>
         <span class="row">${this.verified ? html`<b role="status">${this.verified}</b>` : nothing}<wa-button appearance="outlined" size="s" @click=${this.verify}>${t("system.verify")}</wa-button></span></div>
-      <div class="scroll"><table><tbody>${this.entries.map(
+      <div class="scroll" role="region" tabindex="0" aria-label=${t("system.title")}><table><tbody>${this.entries.map(
         (entry) => html`<tr><td class="number">${entry.seq}</td><td class="small">${locale.dateTime(entry.at)}</td><th scope="row">${entry.actor.name}</th><td class="mono">${entry.action}</td><td class="mono">${entry.subject}</td></tr>`,
       )}</tbody></table></div>
       ${this.olderThan === null ? nothing : html`<wa-button appearance="outlined" size="s" @click=${() => void this.act(() => this.loadAudit(this.olderThan))}>${t("system.older")}</wa-button>`}

@@ -1,5 +1,5 @@
 /** Who may do what: people and API keys. */
-import { html, nothing } from "lit";
+import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
 import type { Schemas } from "../../api/client";
@@ -20,7 +20,22 @@ export class UsersPage extends WorkingPage {
   @state() private secret = "";
   @state() private asked: { readonly title: string; readonly work: () => Promise<void> } | null = null;
 
-  static override styles = [shared, pageLayout, sheet];
+  static override styles = [
+    shared,
+    pageLayout,
+    sheet,
+    css`
+      select {
+        min-height: 2.75rem;
+        padding: 0 0.625rem;
+        border: 1px solid var(--u-line-strong);
+        border-radius: 6px;
+        background: var(--u-surface);
+        color: var(--u-text);
+        font: inherit;
+      }
+    `,
+  ];
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -44,7 +59,7 @@ export class UsersPage extends WorkingPage {
 
   private userList() {
     return html`<section class="card"><h2>${t("users.people")}</h2>
-      <div class="scroll"><table>
+      <div class="scroll" role="region" tabindex="0" aria-label=${t("users.title")}><table>
         <thead><tr><th scope="col">${t("sign_in.username")}</th><th scope="col">${t("users.role")}</th><th scope="col">${t("users.active")}</th><th scope="col"></th></tr></thead>
         <tbody>${this.users.filter((user) => !user.is_platform).map((user) => this.userRow(user))}</tbody>
       </table></div></section>`;
@@ -62,9 +77,9 @@ export class UsersPage extends WorkingPage {
       await this.load();
     };
     return html`<tr><th scope="row">${user.username}</th>
-      <td><wa-select size="s" aria-label="${user.username}: ${t("users.role")}" value=${role} ?disabled=${isMe} @change=${(event: Event) => put({ roles: [(event.target as HTMLInputElement).value] })}>
-        ${ROLES.map((one) => html`<wa-option value=${one}>${t(`role.${one}`)}</wa-option>`)}</wa-select></td>
-      <td><wa-switch aria-label="${user.username}: ${t("users.active")}" ?checked=${user.is_active} ?disabled=${isMe} @change=${() => put({ is_active: !user.is_active })}><span class="unseen">${user.username}</span></wa-switch></td>
+      <td><select aria-label="${user.username}: ${t("users.role")}" ?disabled=${isMe} @change=${(event: Event) => put({ roles: [(event.target as HTMLSelectElement).value] })}>
+        ${ROLES.map((one) => html`<option value=${one} ?selected=${one === role}>${t(`role.${one}`)}</option>`)}</select></td>
+      <td><wa-switch ?checked=${user.is_active} ?disabled=${isMe} @change=${() => put({ is_active: !user.is_active })}><span class="unseen">${user.username}: ${t("users.active")}</span></wa-switch></td>
       <td class="number">${isMe ? nothing : html`<wa-button size="s" variant="danger" appearance="outlined" @click=${() => (this.asked = { title: t("users.delete", { name: user.username }), work: remove })}>${t("review.delete")}</wa-button>`}</td></tr>`;
   }
 
@@ -83,7 +98,7 @@ export class UsersPage extends WorkingPage {
   private keyList() {
     return html`<section class="card"><h2>${t("users.keys")}</h2>
       ${this.keys.length === 0 ? html`<p class="quiet">${t("users.no_keys")}</p>` : nothing}
-      <div class="scroll"><table><tbody>${this.keys.map(
+      <div class="scroll" role="region" tabindex="0" aria-label=${t("users.title")}><table><tbody>${this.keys.map(
         (key) => html`<tr><th scope="row">${key.name}<br /><span class="mono quiet">${key.prefix}…</span></th><td>${t(`role.${key.role}`)}</td>
           <td class="small">${key.last_used_at ? locale.dateTime(key.last_used_at) : "–"}</td>
           <td class="number"><wa-button size="s" variant="danger" appearance="outlined" @click=${() => (this.asked = { title: t("users.revoke_ask", { name: key.name }), work: () => this.revoke(key) })}>${t("users.revoke")}</wa-button></td></tr>`,
