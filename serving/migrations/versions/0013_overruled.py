@@ -1,7 +1,7 @@
 """Verdicts that people overruled.
 
 Revision: 0013
-Follows: 0009
+Follows: 0010
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 revision = "0013"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
