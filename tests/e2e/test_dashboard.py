@@ -14,7 +14,7 @@ from serving.users import repository
 from serving.users import service as users
 from tests.e2e.conftest import PHONE, WIDE, Screen
 from tests.e2e.steps import go_to, inspect_square, is_wider_than_screen, sign_in, signed_in
-from tests.pictures import png_bytes, square_picture
+from tests.pictures import Colour, png_bytes, square_picture
 from tests.serving.conftest import PASSWORD
 from tests.serving.server import serve
 
@@ -78,7 +78,8 @@ def test_verdict_greys_when_the_platform_stops(new_screen: Callable[..., Screen]
 
 
 def test_keys_step_through_the_parts_when_one_is_open(screen: Screen) -> None:
-    for number, colour in enumerate((None, "red", "blue")):
+    colours: tuple[Colour | None, ...] = (None, "red", "blue")
+    for number, colour in enumerate(colours):
         inspect_square(screen.base_url, colour, part_id=f"D-{number}")
     page = signed_in(screen.open("/history"), "viewer")
     page.get_by_role("row").filter(has_text="D-2").click()

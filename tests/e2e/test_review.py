@@ -1,6 +1,7 @@
 """People correct what the model saw: with mouse and keyboard, without waiting, and without losing anything."""
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 from playwright.sync_api import Page, Route, expect
@@ -10,7 +11,7 @@ from tests.e2e.steps import inspect_square, signed_in
 from tests.serving.conftest import bearer, log_in
 
 
-def _stats(base_url: str) -> dict[str, int]:
+def _stats(base_url: str) -> dict[str, Any]:
     with httpx.Client(base_url=base_url, trust_env=False, timeout=20.0) as client:
         answer = client.get("/api/v1/active-learning/stats", headers=bearer(log_in(client, "viewer")))
     return dict(answer.json())
