@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from sqlmodel import Session
 
 from serving.audit.dependencies import CurrentActor
-from serving.audit.schemas import Moment
 from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.errors import NotFound, PayloadTooLarge
@@ -25,6 +24,7 @@ from serving.inspections.schemas import (
     OverruleIn,
 )
 from serving.inspections.upload import UPLOAD_BODY, PartText, read_upload
+from serving.moments import Moment
 from serving.platform import Platform, PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
 from serving.tables import Inspection, ReviewItem
