@@ -7374,6 +7374,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
             408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
             422: components["responses"]["422-invalid_request-validation_error"];
