@@ -5,19 +5,29 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from sqlmodel import Session
 
 from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.errors import NotFound, PayloadTooLarge
-from serving.inspections import holds, repository, service
+from serving.inspections import holds, overruling, repository, service
 from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.repository import InspectionFilter
-from serving.inspections.schemas import Decision, DeletedOut, HoldIn, InspectionList, InspectionOut
+from serving.inspections.schemas import (
+    Decision,
+    DeletedOut,
+    HoldIn,
+    InspectionList,
+    InspectionOut,
+    OverruledOut,
+    OverruleIn,
+)
 from serving.inspections.upload import UPLOAD_BODY, PartText, read_upload
+from serving.moments import Moment
 from serving.platform import Platform, PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
-from serving.tables import Inspection
+from serving.tables import Inspection, ReviewItem
 
 _log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", tags=["inspections"])
@@ -92,19 +102,37 @@ def get_inspection(platform: PlatformDep, user: CurrentUser, inspection_id: Insp
         return row_to_schema(row, detections, platform.live.links.link_to(row.image_path, platform.clock()))
 
 
-@router.get("/inspections")
-def list_inspections(
-    platform: PlatformDep,
+def filter_of(
     user: CurrentUser,
     station_id: Annotated[str | None, Query(pattern=STATION_ID_PATTERN)] = None,
     decision: Annotated[Decision | None, Query()] = None,
+    since: Annotated[Moment | None, Query(description="The earliest moment, with its offset from UTC")] = None,
+    until: Annotated[Moment | None, Query(description="The moment before which it was")] = None,
+    class_name: Annotated[str | None, Query(max_length=64, description="With a defect of this class")] = None,
+    part: Annotated[PartText | None, Query(description="How the part's id begins")] = None,
+    model_version: Annotated[str | None, Query(max_length=64)] = None,
+) -> InspectionFilter:
+    """What the query asks for, of what the caller may see.
+
+    Raises:
+        Forbidden: Of a station that the caller may not use.
+    """
+    if station_id is not None:
+        user.require_station(station_id)
+    return InspectionFilter(
+        station_id, decision, user.stations, since, until, class_name or None, part or None, model_version or None
+    )
+
+
+@router.get("/inspections")
+def list_inspections(
+    platform: PlatformDep,
+    chosen: Annotated[InspectionFilter, Depends(filter_of)],
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> InspectionList:
     """Stored inspections, newest first."""
-    if station_id is not None:
-        user.require_station(station_id)
-    chosen, now = InspectionFilter(station_id, decision, user.stations), platform.clock()
+    now = platform.clock()
     with platform.database.read() as session:
         rows = repository.list_page(session, chosen, limit=limit, offset=offset)
         detections = repository.detections_of(session, [row.id for row in rows])
@@ -131,6 +159,26 @@ async def delete_inspection(
         # The row is gone, which is what was asked for; the repair removes the file at the next start.
         _log.error("picture_not_removed", path=path, error=str(error))
     return DeletedOut(id=inspection_id)
+
+
+@router.post("/inspect/{inspection_id}/overrule")
+async def overrule_inspection(
+    platform: PlatformDep, user: Operator, actor: CurrentActor, inspection_id: InspectionId, wanted: OverruleIn
+) -> OverruledOut:
+    """Says something else than the verdict, and why. The picture becomes training data."""
+    now, runtime = platform.clock(), platform.live.runtime
+    classes = tuple(runtime.manifest.classes) if runtime is not None else ()
+
+    def overrule(session: Session) -> tuple[Inspection, ReviewItem | None]:
+        row = repository.find(session, inspection_id)
+        if row is not None and not user.may_use(row.station_id):
+            raise NotFound("there is no such inspection")
+        return overruling.overrule(session, inspection_id, wanted, model_classes=classes, actor=actor, now=now)
+
+    row, item = await asyncio.wrap_future(platform.database.write(overrule))
+    shown = await asyncio.to_thread(_shown, platform, row)
+    place = {"review_item_id": item.id if item else None, "review_state": item.state if item else None}
+    return OverruledOut.model_validate({"inspection": shown, **place})
 
 
 @router.put("/inspect/{inspection_id}/hold")

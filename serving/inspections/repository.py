@@ -25,11 +25,21 @@ class InspectionFilter:
         station_id: Those of one station.
         decision: Those of one verdict.
         stations: Those of these stations alone, whatever else is asked for.
+        since: Those from that moment on.
+        until: Those before that moment.
+        class_name: Those with a defect of that class.
+        part: Those whose part's id begins so.
+        model_version: Those by one version of the model.
     """
 
     station_id: str | None = None
     decision: str | None = None
     stations: frozenset[str] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    class_name: str | None = None
+    part: str | None = None
+    model_version: str | None = None
 
 
 def record(
@@ -132,4 +142,16 @@ def _conditions(chosen: InspectionFilter) -> list[ColumnElement[bool]]:
         conditions.append(col(Inspection.decision) == chosen.decision)
     if chosen.stations is not None:
         conditions.append(col(Inspection.station_id).in_(chosen.stations))
+    if chosen.since is not None:
+        conditions.append(col(Inspection.created_at) >= chosen.since)
+    if chosen.until is not None:
+        conditions.append(col(Inspection.created_at) < chosen.until)
+    if chosen.class_name is not None:
+        # By class first: its index leads to few rows, while asking each inspection would visit all of them.
+        found = select(InspectionDetection.inspection_id).where(InspectionDetection.class_name == chosen.class_name)
+        conditions.append(col(Inspection.id).in_(found))
+    if chosen.part is not None:
+        conditions.append(col(Inspection.part_id).startswith(chosen.part, autoescape=True))
+    if chosen.model_version is not None:
+        conditions.append(col(Inspection.model_version) == chosen.model_version)
     return conditions

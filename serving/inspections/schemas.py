@@ -1,9 +1,12 @@
 """What inspections look like on the wire."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from serving.review.labels import LABELS_MOST
+from serving.review.schemas import AnnotationIn, State
 
 Decision = Literal["pass", "fail", "uncertain"]
 Source = Literal["upload", "camera"]
@@ -73,6 +76,37 @@ class InspectionOut(BaseModel):
     """Why neither picture nor record may be deleted; None where nothing forbids it."""
     held_by: str | None = None
     held_at: datetime | None = None
+    overruled_to: Decision | None = None
+    """What a person says instead; `decision` stays what the model said."""
+    overrule_reason: str | None = None
+    overruled_by: str | None = None
+    overruled_at: datetime | None = None
+
+
+class OverruleIn(BaseModel):
+    """What a person says of a part, against the verdict."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Literal["pass", "fail"]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+    annotations: Annotated[list[AnnotationIn], Field(max_length=LABELS_MOST)] = []
+    """What is wrong with a part that fails. Without any, its picture waits first in the review queue."""
+
+    @model_validator(mode="after")
+    def _good_parts_have_no_defects(self) -> Self:
+        if self.decision == "pass" and self.annotations:
+            raise ValueError("a part that passes has no defects to mark")
+        return self
+
+
+class OverruledOut(BaseModel):
+    """The overruled inspection, and where its picture stands as training data."""
+
+    inspection: InspectionOut
+    review_item_id: str | None
+    """In the review queue; None where retention has deleted the picture."""
+    review_state: State | None
 
 
 class HoldIn(BaseModel):

@@ -36,6 +36,7 @@ RAISED: Final[dict[Route, Kinds]] = {
     ("POST", f"{_V1}/inspect"): (*_INSPECTION, UnsupportedImageError),
     ("POST", f"{_V1}/inspect/camera"): (*_INSPECTION, errors.CameraFault),
     ("DELETE", f"{_V1}/inspect/{{inspection_id}}"): (errors.Conflict,),
+    ("POST", f"{_V1}/inspect/{{inspection_id}}/overrule"): (errors.Conflict, errors.InvalidRequest),
     ("PUT", f"{_V1}/inspect/{{inspection_id}}/hold"): (errors.Conflict,),
     ("GET", "/static/images/{path}"): (errors.Gone,),
     ("PUT", f"{_V1}/stations/{{station_id}}"): (errors.InvalidRequest, errors.NotReady),

@@ -80,6 +80,11 @@ class Inspection(SQLModel, table=True):
     hold_reason: str | None = Field(default=None, max_length=500)
     held_by: str | None = Field(default=None, max_length=64)
     held_at: datetime | None = None
+    # What a person says instead of `decision`, which stays what the model said.
+    overruled_to: str | None = Field(default=None, max_length=16)
+    overrule_reason: str | None = Field(default=None, max_length=500)
+    overruled_by: str | None = Field(default=None, max_length=64)
+    overruled_at: datetime | None = None
 
 
 class InspectionDetection(SQLModel, table=True):

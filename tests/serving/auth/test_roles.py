@@ -17,6 +17,7 @@ _LOWEST_ROLE = {
     ("POST", "/api/v1/inspect/camera"): "operator",
     ("GET", "/api/v1/inspect/{inspection_id}"): "viewer",
     ("DELETE", "/api/v1/inspect/{inspection_id}"): "engineer",
+    ("POST", "/api/v1/inspect/{inspection_id}/overrule"): "operator",
     ("PUT", "/api/v1/inspect/{inspection_id}/hold"): "engineer",
     ("DELETE", "/api/v1/inspect/{inspection_id}/hold"): "engineer",
     ("GET", "/api/v1/inspections"): "viewer",

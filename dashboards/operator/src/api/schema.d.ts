@@ -1030,6 +1030,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/inspect/{inspection_id}/overrule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Overrule Inspection
+         * @description Says something else than the verdict, and why. The picture becomes training data.
+         *
+         *     Role: operator.
+         */
+        post: operations["inspections_overrule_inspection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/inspections": {
         parameters: {
             query?: never;
@@ -3216,6 +3238,14 @@ export interface components {
             model_version: string;
             /** Objects Found */
             objects_found: number;
+            /** Overrule Reason */
+            overrule_reason?: string | null;
+            /** Overruled At */
+            overruled_at?: string | null;
+            /** Overruled By */
+            overruled_by?: string | null;
+            /** Overruled To */
+            overruled_to?: ("pass" | "fail" | "uncertain") | null;
             /** Part Id */
             part_id: string | null;
             /** Picture Deleted At */
@@ -3483,6 +3513,35 @@ export interface components {
             loaded_models: string[];
             /** Ort Fallback */
             ort_fallback: boolean;
+        };
+        /**
+         * OverruleIn
+         * @description What a person says of a part, against the verdict.
+         */
+        OverruleIn: {
+            /**
+             * Annotations
+             * @default []
+             */
+            annotations: components["schemas"]["AnnotationIn"][];
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "pass" | "fail";
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * OverruledOut
+         * @description The overruled inspection, and where its picture stands as training data.
+         */
+        OverruledOut: {
+            inspection: components["schemas"]["InspectionOut"];
+            /** Review Item Id */
+            review_item_id: string | null;
+            /** Review State */
+            review_state: ("pending" | "labeled" | "trained" | "skipped") | null;
         };
         /**
          * OwnPassword
@@ -7286,13 +7345,59 @@ export interface operations {
             503: components["responses"]["503-storage-storage_busy"];
         };
     };
+    inspections_overrule_inspection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                inspection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverruleIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverruledOut"];
+                };
+            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            409: components["responses"]["409-conflict"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
+        };
+    };
     inspections_list_inspections: {
         parameters: {
             query?: {
-                station_id?: string | null;
-                decision?: ("pass" | "fail" | "uncertain") | null;
                 limit?: number;
                 offset?: number;
+                station_id?: string | null;
+                decision?: ("pass" | "fail" | "uncertain") | null;
+                /** @description The earliest moment, with its offset from UTC */
+                since?: string | null;
+                /** @description The moment before which it was */
+                until?: string | null;
+                /** @description With a defect of this class */
+                class_name?: string | null;
+                /** @description How the part's id begins */
+                part?: string | null;
+                model_version?: string | null;
             };
             header?: never;
             path?: never;

@@ -241,7 +241,11 @@ export const navigationStyles = css`
       order: 0;
     }
     .who {
-      display: none;
+      position: absolute;
+      width: 1px;
+      height: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
     }
     nav {
       grid-row: 3;

@@ -97,9 +97,9 @@ export class Navigation extends UssopElement {
         )}
       </wa-dropdown>
       <wa-dropdown @wa-select=${this.onAccount}>
-        <button slot="trigger" class="tool account" type="button" aria-label=${t("app.account", { name })}>
+        <button slot="trigger" class="tool account" type="button" title=${t("app.account", { name })}>
           <span class="face" aria-hidden="true">${name.slice(0, 1).toUpperCase()}</span>
-          <span class="who"><b>${name}</b><small>${t(`role.${role}`)}</small></span>
+          <span class="who"><b>${name}</b> <small>${t(`role.${role}`)}</small></span>
         </button>
         <wa-dropdown-item value="sign-out">
           <ussop-icon slot="icon" name="sign-out"></ussop-icon>${t("app.sign_out")}

@@ -42,7 +42,8 @@ export function openChart(room: HTMLElement): ChartHandle {
       const tooltip = { renderMode: "richText", trigger: "axis", backgroundColor: surface, borderColor: line, textStyle: { color: text } };
       const ground = { color: PALETTE, textStyle: { color: text, fontFamily: "system-ui, sans-serif" }, tooltip };
       const axes = { xAxis: merged(axis, option["xAxis"]), yAxis: merged(axis, option["yAxis"]) };
-      chart.setOption({ animation: false, ...ground, ...option, ...axes }, true);
+      const words = option["legend"] ? { legend: { type: "scroll", textStyle: { color: text }, pageTextStyle: { color: text }, ...(option["legend"] as object) } } : {};
+      chart.setOption({ animation: false, ...ground, ...option, ...axes, ...words }, true);
     },
     resize: () => chart.resize(),
     dispose: () => chart.dispose(),
@@ -50,5 +51,6 @@ export function openChart(room: HTMLElement): ChartHandle {
 }
 
 function merged(ground: object, axis: unknown): object {
+  if (Array.isArray(axis)) return axis.map((one) => merged(ground, one));
   return { ...ground, ...(typeof axis === "object" ? axis : {}) };
 }

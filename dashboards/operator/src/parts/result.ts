@@ -104,6 +104,13 @@ export class Result extends UssopElement {
       </div>
       <div class="side">
         <ussop-verdict size="huge" decision=${one.decision}></ussop-verdict>
+        ${one.overruled_to
+          ? html`<section class="card" data-overruled>
+              <h2><ussop-icon name="gavel"></ussop-icon> ${t("history.overruled")} <ussop-verdict decision=${one.overruled_to}></ussop-verdict></h2>
+              <p>${one.overrule_reason}</p>
+              <p class="quiet small">${one.overruled_by}${one.overruled_at ? ` · ${locale.dateTime(one.overruled_at)}` : ""}</p>
+            </section>`
+          : nothing}
         <section class="card">
           <h2>${t("live.defects")}</h2>
           <ussop-defects .detections=${one.detections} @choose=${(event: CustomEvent<number>) => (this.chosen = event.detail)}></ussop-defects>

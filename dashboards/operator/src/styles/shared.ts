@@ -109,3 +109,123 @@ export const pageLayout = css`
     }
   }
 `;
+
+/** Forms, tables and notes of the pages that administer something. */
+export const sheet = css`
+  .columns {
+    display: grid;
+    grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr));
+    gap: 1rem;
+    align-items: start;
+  }
+  section.card,
+  form.card {
+    display: grid;
+    grid-template-columns: minmax(0, 1fr);
+    gap: 0.75rem;
+    padding: 1rem 1.125rem;
+    min-width: 0;
+    overflow: clip; /* hidden icons of inputs reach beyond them, and would widen the page */
+  }
+  .scroll {
+    position: relative; /* what is unseen inside must not widen the page */
+    overflow-x: auto;
+  }
+  table {
+    width: 100%;
+    border-collapse: collapse;
+  }
+  th {
+    font-size: 0.8125rem;
+    font-weight: 600;
+    color: var(--u-quiet);
+    text-align: left;
+  }
+  th,
+  td {
+    padding: 0.5rem 0.375rem;
+    border-bottom: 1px solid var(--u-line);
+    overflow-wrap: anywhere;
+  }
+  th {
+    overflow-wrap: normal;
+  }
+  th.number,
+  td.number {
+    text-align: right;
+    white-space: nowrap;
+  }
+  /* In a table, where the head already says it to those who see. */
+  .bare::part(form-control-label),
+  .bare::part(label) {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+  }
+  .note {
+    margin-bottom: 1rem;
+    padding: 0.75rem 1rem;
+    border-radius: 8px;
+    background: var(--u-pass-soft);
+    color: var(--u-pass);
+    overflow-wrap: anywhere;
+  }
+  .note.problem {
+    background: var(--u-fail-soft);
+    color: var(--u-fail);
+  }
+  dl.facts {
+    display: grid;
+    grid-template-columns: auto minmax(0, 1fr);
+    gap: 0.375rem 1rem;
+  }
+  dl.facts dt {
+    color: var(--u-quiet);
+  }
+  dl.facts dd {
+    text-align: right;
+    font-weight: 600;
+    overflow-wrap: anywhere;
+  }
+  .tabs {
+    display: flex;
+    max-width: 100%;
+    overflow-x: auto;
+    padding: 0.25rem;
+    border-radius: 10px;
+    background: var(--u-sunken);
+  }
+  .tabs :is(a, button) {
+    display: grid;
+    place-content: center;
+    min-height: 2.5rem;
+    padding: 0 0.875rem;
+    border: 0;
+    border-radius: 8px;
+    background: none;
+    color: var(--u-quiet);
+    font: inherit;
+    font-weight: 550;
+    white-space: nowrap;
+    text-decoration: none;
+    cursor: pointer;
+  }
+  .tabs :is([aria-current], [aria-pressed="true"]) {
+    background: var(--u-surface);
+    color: var(--u-text);
+    box-shadow: var(--u-shadow);
+  }
+  .bar {
+    height: 0.5rem;
+    border-radius: 4px;
+    background: var(--u-sunken);
+    overflow: hidden;
+  }
+  .bar span {
+    display: block;
+    height: 100%;
+    background: var(--u-accent);
+  }
+`;

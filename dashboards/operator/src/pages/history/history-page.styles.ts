@@ -1,7 +1,7 @@
 /** How the history looks. */
 import { css } from "lit";
 
-const columns = css`9rem minmax(11rem, 1.3fr) minmax(7rem, 1fr) minmax(7rem, 1fr) minmax(7rem, 1.4fr) 6.5rem`;
+const columns = css`10rem minmax(11rem, 1.3fr) minmax(7rem, 1fr) minmax(7rem, 1fr) minmax(7rem, 1.4fr) 6.5rem`;
 
 export const historyPageStyles = css`
   :host {
@@ -20,6 +20,9 @@ export const historyPageStyles = css`
   .filters wa-select {
     width: 16rem;
     max-width: 100%;
+  }
+  .filters .field {
+    width: 11rem;
   }
   .chips {
     display: flex;
@@ -145,9 +148,12 @@ export const historyPageStyles = css`
       display: none;
     }
     .row-line {
-      grid-template-columns: 7.5rem minmax(0, 1fr) auto;
-      gap: 0.5rem;
+      grid-template-columns: 7.75rem minmax(0, 1fr) auto;
+      gap: 0.375rem;
       padding: 0 0.75rem;
+    }
+    .row-line > :first-child ussop-icon {
+      display: none;
     }
     .row-line > :nth-child(3),
     .row-line > :nth-child(5),
@@ -155,7 +161,11 @@ export const historyPageStyles = css`
       display: none;
     }
     .row-line > :nth-child(2) {
-      font-size: 0.8125rem;
+      max-width: 7.5rem;
+      white-space: normal;
+      text-align: right;
+      font-size: 0.75rem;
+      line-height: 1.25;
       order: 1;
     }
   }

@@ -3,12 +3,15 @@ import { html, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
 import type { Decision, Inspection } from "../../api/client";
+import { download } from "../../api/raw";
+import { session } from "../../api/session";
 import { UssopElement } from "../../app/element";
 import { problemText } from "../../app/problem";
 import { formatRoute } from "../../app/route-data";
 import type { Route } from "../../app/route-data";
 import { router } from "../../app/router";
 import { locale, t } from "../../i18n/locale";
+import type { MessageKey } from "../../i18n/locale";
 import { plant } from "../../live/plant";
 import "../../parts/icon";
 import "../../parts/result";
@@ -29,6 +32,9 @@ export class HistoryPage extends UssopElement {
   @state() private problem = "";
   @state() private masks = true;
   @state() private boxes = true;
+  @state() private isWide = false;
+  @state() private isAsking = false;
+  @state() private reason = "";
   @state() private scrollPx = 0;
   @state() private viewPx = 600;
   private readonly list = new InspectionList();
@@ -56,8 +62,8 @@ export class HistoryPage extends UssopElement {
   }
 
   private get filter() {
-    const { station = "", decision = "" } = this.route.query;
-    return { stationId: station, decision: DECISIONS.find((known) => known === decision) ?? ("" as const) };
+    const { station = "", decision = "", from = "", to = "", class: className = "", part = "", model = "" } = this.route.query;
+    return { stationId: station, decision: DECISIONS.find((known) => known === decision) ?? ("" as const), from, to, className, part, model };
   }
 
   override willUpdate(changed: Map<string, unknown>): void {
@@ -85,6 +91,7 @@ export class HistoryPage extends UssopElement {
         <span class="quiet number">${this.list.isLoaded ? t("history.total", { total: locale.number(this.list.total) }) : nothing}</span>
       </header>
       ${this.filters()}
+      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
       ${this.list.error ? html`<p class="problem" role="alert">${problemText(this.list.error)}
         <wa-button size="s" appearance="outlined" @click=${() => this.list.open(this.filter)}>${t("app.retry")}</wa-button></p>` : nothing}
       ${this.table()}
@@ -93,17 +100,48 @@ export class HistoryPage extends UssopElement {
 
   private filters() {
     const { stationId, decision } = this.filter;
-    const choose = (station: string, wanted: string) => router.go("history", [], { station, decision: wanted });
+    const choose = (change: Record<string, string>) => router.go("history", [], { ...this.route.query, ...change });
     const chip = (value: Decision | "", word: string) =>
-      html`<button type="button" class="chip" aria-pressed=${value === decision ? "true" : "false"} @click=${() => choose(stationId, value)}>
+      html`<button type="button" class="chip" aria-pressed=${value === decision ? "true" : "false"} @click=${() => choose({ decision: value })}>
         ${value ? html`<ussop-icon name=${value}></ussop-icon>` : nothing}${word}
       </button>`;
+    const field = (name: string, key: MessageKey, type = "text") =>
+      html`<wa-input class="field" name=${name} type=${type as "text"} label=${t(key)} maxlength="128" .value=${this.route.query[name] ?? ""}
+        @change=${(event: Event) => choose({ [name]: (event.target as HTMLInputElement).value.trim() })}></wa-input>`;
+    const more = ["from", "to", "class", "part", "model"].filter((name) => this.route.query[name]).length;
     return html`<div class="filters">
-      ${stationSelect(stationId, (station) => choose(station, decision), t("history.all"))}
+      ${stationSelect(stationId, (station) => choose({ station }), t("history.all"))}
       <div class="chips" role="group" aria-label=${t("history.decision")}>
         ${chip("", t("history.all"))} ${DECISIONS.map((one) => chip(one, t(`decision.${one}`)))}
+        <button type="button" class="chip" aria-expanded=${String(this.isWide)} @click=${() => (this.isWide = !this.isWide)}>
+          <ussop-icon name=${this.isWide ? "chevron-up" : "chevron-down"}></ussop-icon>${t("history.more")}${more ? ` (${more})` : ""}</button>
       </div>
-    </div>`;
+      <div class="row">
+        ${(["csv", "xlsx"] as const).map((kind) => html`<wa-button appearance="outlined" @click=${() => this.save(kind)}>
+          <ussop-icon slot="start" name="download"></ussop-icon>${kind.toUpperCase()}</wa-button>`)}
+      </div>
+    </div>
+    ${this.isWide
+      ? html`<div class="filters">${field("from", "history.from", "date")} ${field("to", "history.to", "date")}
+          ${field("class", "defects.class")} ${field("part", "history.part_begins")} ${field("model", "history.model")}</div>`
+      : nothing}`;
+  }
+
+  /** The export knows days, station and decision; the other filters are the list's own. */
+  private async save(format: "csv" | "xlsx"): Promise<void> {
+    const { stationId, decision, from, to } = this.filter;
+    const wanted = { format, station_id: stationId, decision, date_from: from, date_to: to };
+    const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== ""));
+    await this.quietly(download(`/api/v1/export/csv?${query}`));
+  }
+
+  private async quietly(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+      this.problem = "";
+    } catch (error) {
+      this.problem = problemText(error);
+    }
   }
 
   private table() {
@@ -134,7 +172,7 @@ export class HistoryPage extends UssopElement {
     const found = [...new Set(one.detections.map((detection) => detection.class_name))].join(", ");
     const address = formatRoute("history", [one.id], { ...this.route.query });
     return html`<a class="row-line" role="row" aria-rowindex=${index + 1} href=${address} data-page="history">
-      <span role="cell"><ussop-verdict decision=${one.decision}></ussop-verdict></span>
+      <span role="cell"><ussop-verdict decision=${one.overruled_to ?? one.decision}></ussop-verdict>${one.overruled_to ? html` <ussop-icon name="gavel" title=${t("history.overruled")}></ussop-icon>` : nothing}</span>
       <span role="cell" class="number">${locale.rowTime(one.created_at)}</span>
       <span role="cell">${plant.nameOf(one.station_id)}</span>
       <span role="cell">${one.part_id ?? "–"}</span>
@@ -156,13 +194,55 @@ export class HistoryPage extends UssopElement {
           ${this.shown ? html`<span class="quiet">${plant.nameOf(this.shown.station_id)} · ${t(`history.source_${this.shown.source}`)}</span>` : nothing}
         </div>
         <div class="row">
-          <span class="quiet small keys">${t("history.keys")}</span>
+          ${this.shown ? this.acts(this.shown) : nothing}
           ${tool("chevron-left", t("history.previous"), -1)} ${tool("chevron-right", t("history.next"), 1)}
         </div>
       </header>
       ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
       ${this.shown ? html`<ussop-result .inspection=${this.shown} ?masks=${this.masks} ?boxes=${this.boxes}></ussop-result>` : nothing}
+      <p class="quiet small keys">${t("history.keys")}</p>
+      ${this.dialog()}
     `;
+  }
+
+  private acts(one: Inspection) {
+    return html`
+      <wa-button appearance="outlined" @click=${() => this.quietly(download(`/api/v1/export/report/${encodeURIComponent(one.id)}`))}>
+        <ussop-icon slot="start" name="download"></ussop-icon>PDF</wa-button>
+      ${session.can("operator")
+        ? html`<wa-button appearance="outlined" data-overrule @click=${() => ([this.isAsking, this.reason] = [true, ""])}>
+            <ussop-icon slot="start" name="gavel"></ussop-icon>${t("history.overrule")}</wa-button>`
+        : nothing}
+    `;
+  }
+
+  /** What a person may say instead of the verdict that holds. */
+  private dialog() {
+    const one = this.shown;
+    const close = () => (this.isAsking = false);
+    const now = one?.overruled_to ?? one?.decision;
+    const button = (decision: "pass" | "fail") =>
+      now === decision
+        ? nothing
+        : html`<wa-button slot="footer" variant=${decision === "pass" ? "success" : "danger"} ?disabled=${!this.reason.trim()}
+            @click=${() => this.quietly(this.overrule(decision))}><ussop-icon slot="start" name=${decision}></ussop-icon>${t(`history.to_${decision}`)}</wa-button>`;
+    return html`<wa-dialog ?open=${this.isAsking} label=${t("history.overrule")} @wa-hide=${(event: Event) => event.target === event.currentTarget && close()}>
+      <p>${t("history.overrule_hint")}</p>
+      <wa-input name="reason" label=${t("history.reason")} maxlength="500" .value=${this.reason}
+        @input=${(event: Event) => (this.reason = (event.target as HTMLInputElement).value)}></wa-input>
+      <wa-button slot="footer" appearance="outlined" @click=${close}>${t("app.cancel")}</wa-button>
+      ${button("pass")} ${button("fail")}
+    </wa-dialog>`;
+  }
+
+  private async overrule(decision: "pass" | "fail"): Promise<void> {
+    if (this.shown === null) return;
+    this.isAsking = false;
+    const params = { path: { inspection_id: this.shown.id } };
+    const body = { decision, reason: this.reason.trim(), annotations: [] };
+    const { inspection } = await need(api.POST("/api/v1/inspect/{inspection_id}/overrule", { params, body }));
+    this.list.put(inspection);
+    if (this.shown?.id === inspection.id) this.shown = inspection;
   }
 
   private async show(id: string): Promise<void> {
@@ -196,7 +276,7 @@ export class HistoryPage extends UssopElement {
   private key(event: KeyboardEvent): void {
     const from = event.composedPath()[0];
     const isTyping = from instanceof HTMLInputElement || from instanceof HTMLTextAreaElement;
-    if (this.route.rest[0] === undefined || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.route.rest[0] === undefined || isTyping || this.isAsking || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "ArrowLeft") this.step(-1);
     else if (event.key === "ArrowRight") this.step(1);
     else if (event.key === "Escape") router.go("history", [], { ...this.route.query });

@@ -1,12 +1,9 @@
 /** The rows of the history: fetched as they come into sight. */
 import { api, need } from "../../api/client";
-import type { Decision, Inspection } from "../../api/client";
+import type { Inspection } from "../../api/client";
+import { ALL, queryOf } from "./filter-data";
+import type { Filter } from "./filter-data";
 import { PAGE_SIZE, kept, pagesOf } from "./window-data";
-
-export interface Filter {
-  readonly stationId: string;
-  readonly decision: Decision | "";
-}
 
 export class InspectionList extends EventTarget {
   total = 0;
@@ -15,7 +12,7 @@ export class InspectionList extends EventTarget {
   private pages: Map<number, readonly Inspection[]> = new Map();
   private readonly loading = new Set<number>();
   private generation = 0;
-  private filter: Filter = { stationId: "", decision: "" };
+  private filter: Filter = ALL;
 
   open(filter: Filter): void {
     this.filter = filter;
@@ -29,6 +26,11 @@ export class InspectionList extends EventTarget {
 
   at(row: number): Inspection | null {
     return this.pages.get(Math.floor(row / PAGE_SIZE))?.[row % PAGE_SIZE] ?? null;
+  }
+
+  /** Takes the place of what was known of the same inspection. */
+  put(inspection: Inspection): void {
+    for (const [page, rows] of this.pages) this.pages.set(page, rows.map((row) => (row.id === inspection.id ? inspection : row)));
   }
 
   /** The row of an inspection, -1 if it is not among those at hand. */
@@ -51,9 +53,7 @@ export class InspectionList extends EventTarget {
     const generation = this.generation;
     this.loading.add(page);
     try {
-      const { stationId, decision } = this.filter;
-      const chosen = { ...(stationId ? { station_id: stationId } : {}), ...(decision ? { decision } : {}) };
-      const query = { ...chosen, limit: PAGE_SIZE, offset: page * PAGE_SIZE };
+      const query = { ...queryOf(this.filter), limit: PAGE_SIZE, offset: page * PAGE_SIZE };
       const answer = await need(api.GET("/api/v1/inspections", { params: { query } }));
       if (generation !== this.generation) return;
       this.pages = kept(new Map(this.pages).set(page, answer.inspections), page);

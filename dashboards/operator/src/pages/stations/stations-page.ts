@@ -1,0 +1,131 @@
+/** What holds at each station: calibration, thresholds, and the region that counts. */
+import { css, html, nothing } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { api, need } from "../../api/client";
+import type { Inspection } from "../../api/client";
+import { session } from "../../api/session";
+import { formatRoute } from "../../app/route-data";
+import type { Route } from "../../app/route-data";
+import { WorkingPage } from "../../app/working-page";
+import { locale, t } from "../../i18n/locale";
+import { plant } from "../../live/plant";
+import { pageLayout, shared, sheet } from "../../styles/shared";
+import "./drawing";
+import { draftOf, isWrong, scaleOf, updateOf } from "./station-data";
+import type { Draft, Point, Rule, Station } from "./station-data";
+
+@customElement("ussop-stations-page")
+export class StationsPage extends WorkingPage {
+  @property({ attribute: false }) route!: Route;
+  @state() private station: Station | null = null;
+  @state() private last: Inspection | null = null;
+  @state() private draft: Draft | null = null;
+  @state() private mode: "line" | "region" = "line";
+  @state() private line: readonly Point[] = [];
+  @state() private lengthMm = "";
+  private opened = "";
+  private readonly redrawNow = () => this.requestUpdate();
+
+  static override styles = [
+    shared,
+    pageLayout,
+    sheet,
+    css`
+      td wa-input {
+        min-width: 4.25rem;
+      }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    plant.addEventListener("change", this.redrawNow);
+  }
+
+  override disconnectedCallback(): void {
+    plant.removeEventListener("change", this.redrawNow);
+    super.disconnectedCallback();
+  }
+
+  override willUpdate(): void {
+    const wanted = this.route.rest[0] ?? plant.stations[0]?.id ?? "";
+    if (wanted === this.opened || wanted === "") return;
+    this.opened = wanted;
+    void this.act(() => this.load(wanted));
+  }
+
+  private async load(id: string): Promise<void> {
+    const params = { path: { station_id: id } };
+    const [station, page, queue] = await Promise.all([
+      need(api.GET("/api/v1/stations/{station_id}", { params })),
+      need(api.GET("/api/v1/inspections", { params: { query: { station_id: id, limit: 1 } } })),
+      need(api.GET("/api/v1/active-learning/queue", { params: { query: { limit: 1 } } })),
+    ]);
+    this.last = page.inspections[0] ?? null;
+    [this.station, this.draft, this.line] = [station, draftOf(station, Object.keys(this.last?.thresholds ?? {}).length ? Object.keys(this.last?.thresholds ?? {}) : queue.class_names), []];
+  }
+
+  override render() {
+    const { station, draft } = this;
+    return html`
+      <header class="page"><h1>${t("stations.title")}</h1>
+        <nav class="tabs" aria-label=${t("live.station")}>
+          ${plant.stations.map((one) => html`<a href=${formatRoute("stations", [one.id])} data-page="stations" aria-current=${one.id === this.opened ? "page" : nothing}>${one.name}</a>`)}
+        </nav></header>
+      ${this.notes()}
+      ${station && draft ? html`<div class="columns">${this.picture(draft)} ${this.form(station, draft)}</div>` : plant.isLoaded && plant.stations.length === 0 ? html`<p>${t("stations.none")}</p>` : nothing}
+    `;
+  }
+
+  private picture(draft: Draft) {
+    const set = (event: CustomEvent<readonly Point[]>) => {
+      if (this.mode === "line") this.line = event.detail;
+      else this.draft = { ...draft, region: event.detail };
+    };
+    const scale = scaleOf(this.line, Number(this.lengthMm.replace(",", ".")));
+    const button = (mode: "line" | "region") => html`<button type="button" aria-pressed=${String(mode === this.mode)} @click=${() => (this.mode = mode)}>${t(`stations.mode_${mode}`)}</button>`;
+    return html`<section class="card">
+      <div class="tabs" role="group" aria-label=${t("stations.title")}>${button("line")} ${button("region")}</div>
+      ${this.last === null ? html`<p class="quiet">${t("live.empty")}</p>` : html`<ussop-drawing .inspection=${this.last} mode=${this.mode} .points=${this.mode === "line" ? this.line : draft.region} @points=${set}></ussop-drawing>`}
+      <p class="quiet small">${t(`stations.draw_${this.mode}`)}</p>
+      ${this.mode === "line"
+        ? html`<div class="row">
+            <wa-input name="length" label=${t("stations.length")} inputmode="decimal" .value=${this.lengthMm} @input=${(event: Event) => (this.lengthMm = (event.target as HTMLInputElement).value)}></wa-input>
+            <wa-button variant="brand" appearance="outlined" ?disabled=${scale === null} @click=${() => (this.draft = { ...draft, mmPerPx: String(scale) })}>
+              <ussop-icon slot="start" name="ruler"></ussop-icon>${scale === null ? t("stations.take") : `${t("stations.take")}: ${locale.number(scale, 5)} mm/px`}</wa-button>
+          </div>`
+        : html`<wa-button appearance="outlined" ?disabled=${draft.region.length === 0} @click=${() => (this.draft = { ...draft, region: [] })}>${t("stations.clear")}</wa-button>`}
+    </section>`;
+  }
+
+  private form(station: Station, draft: Draft) {
+    const input = (change: (value: string) => Draft) => (event: Event) => (this.draft = change((event.target as HTMLInputElement).value));
+    const rule = (index: number, change: Partial<Rule>): Draft => ({ ...draft, rules: draft.rules.map((one, place) => (place === index ? { ...one, ...change } : one)) });
+    const cell = (one: Rule, index: number, key: "acceptBelow" | "rejectAbove" | "minAreaMm2", name: string) => html`<td>
+      <wa-input class="bare" size="s" inputmode="decimal" label="${one.className}: ${name}" .value=${one[key]} placeholder="–" @input=${input((value) => rule(index, { [key]: value }))}></wa-input></td>`;
+    const isBad = draft.rules.some(isWrong);
+    return html`<section class="card">
+      <wa-input name="name" label=${t("stations.name")} maxlength="120" .value=${draft.name} @input=${input((name) => ({ ...draft, name }))}></wa-input>
+      <wa-input name="scale" label=${t("stations.scale")} hint=${t("stations.scale_hint")} inputmode="decimal" .value=${draft.mmPerPx} @input=${input((mmPerPx) => ({ ...draft, mmPerPx }))}></wa-input>
+      <h2>${t("history.thresholds")}</h2>
+      <p class="quiet small">${t("stations.thresholds_hint")}</p>
+      <div class="scroll" role="region" tabindex="0" aria-label=${t("history.thresholds")}><table>
+        <thead><tr><th scope="col">${t("defects.class")}</th><th scope="col">${t("stations.accept")}</th><th scope="col">${t("stations.reject")}</th><th scope="col">${t("stations.area")}</th></tr></thead>
+        <tbody>${draft.rules.map((one, index) => html`<tr><th scope="row">${one.className}</th>
+          ${cell(one, index, "acceptBelow", t("stations.accept"))} ${cell(one, index, "rejectAbove", t("stations.reject"))} ${cell(one, index, "minAreaMm2", t("stations.area"))}</tr>`)}</tbody>
+      </table></div>
+      ${isBad ? html`<p class="note problem">${t("stations.wrong")}</p>` : nothing}
+      ${session.can("engineer")
+        ? html`<wa-button variant="brand" size="l" data-save ?loading=${this.isBusy} ?disabled=${isBad} @click=${() => this.save(station, draft)}>${t("stations.save")}</wa-button>`
+        : html`<p class="quiet small">${t("stations.read_only")}</p>`}
+    </section>`;
+  }
+
+  private save(station: Station, draft: Draft): void {
+    void this.act(async () => {
+      const params = { path: { station_id: station.id } };
+      await need(api.PUT("/api/v1/stations/{station_id}", { params, body: updateOf(station, draft) }));
+      await Promise.all([this.load(station.id), plant.loadStations()]);
+    }, t("stations.saved"));
+  }
+}
