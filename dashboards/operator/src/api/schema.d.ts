@@ -1212,6 +1212,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/opcua/heartbeat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Heartbeat
+         * @description Takes what the OPC UA process says of itself, and says how the platform is; of its own account only.
+         *
+         *     For the platform's own account alone.
+         */
+        put: operations["opcua_status_put_heartbeat"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/opcua/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Results
+         * @description Stored inspections of a station in the order of their times: what HistoryRead gives.
+         *
+         *     Role: viewer.
+         */
+        get: operations["opcua_status_list_results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/opcua/snapshot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Snapshot
+         * @description Counters, last results and the last hour of every station; of the platform's own account only.
+         *
+         *     For the platform's own account alone.
+         */
+        get: operations["opcua_status_get_snapshot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/opcua/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Status
+         * @description The state of the OPC UA server.
+         *
+         *     Role: viewer.
+         */
+        get: operations["opcua_status_get_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openvino/benchmark": {
         parameters: {
             query?: never;
@@ -3082,6 +3170,45 @@ export interface components {
             version: string;
         };
         /**
+         * Heartbeat
+         * @description What the OPC UA process says of itself, every second.
+         */
+        Heartbeat: {
+            /**
+             * Certificate Expires At
+             * Format: date-time
+             */
+            certificate_expires_at: string;
+            /** Endpoint */
+            endpoint: string;
+            /**
+             * Insecure
+             * @description Whether clients without a certificate may read.
+             */
+            insecure: boolean;
+            /**
+             * Last Seq
+             * @description The last event that its nodes show.
+             */
+            last_seq: number;
+            /**
+             * Machine Vision
+             * @description Whether the stations are also vision systems as OPC 40100-1 has them.
+             */
+            machine_vision: boolean;
+            /**
+             * Nodes
+             * @description Node ids of the stations and of the status, without the namespace.
+             */
+            nodes: string[];
+            /** Sessions */
+            sessions: number;
+            /** Station Count */
+            station_count: number;
+            /** Subscriptions */
+            subscriptions: number;
+        };
+        /**
          * HoldIn
          * @description Why an inspection must stay.
          */
@@ -3495,6 +3622,45 @@ export interface components {
             version: string;
         };
         /**
+         * OpcUaStatus
+         * @description The state of the OPC UA server.
+         */
+        OpcUaStatus: {
+            /** Certificate Expires At */
+            certificate_expires_at: string | null;
+            /** Enabled */
+            enabled: boolean;
+            /** Endpoint */
+            endpoint: string;
+            /** Insecure */
+            insecure: boolean;
+            /** Last Heard At */
+            last_heard_at: string | null;
+            /** Last Seq */
+            last_seq: number | null;
+            /** Machine Vision */
+            machine_vision: boolean;
+            /**
+             * Nodes
+             * @description What it shows; empty while it does not run.
+             */
+            nodes: string[];
+            /**
+             * Running
+             * @description Whether its process was heard of in the last seconds.
+             */
+            running: boolean;
+            /** Sessions */
+            sessions: number;
+            /**
+             * Station Count
+             * @description Stations that it shows; 0 while it does not run.
+             */
+            station_count: number;
+            /** Subscriptions */
+            subscriptions: number;
+        };
+        /**
          * OpenVinoStatus
          * @description What OpenVINO can do here and what it does.
          */
@@ -3737,6 +3903,22 @@ export interface components {
             pictures: number;
         };
         /**
+         * PlatformState
+         * @description The answer to a heartbeat: whether what the nodes show can be trusted.
+         */
+        PlatformState: {
+            /**
+             * Camera Problem
+             * @description The open alert of the camera, None without one.
+             */
+            camera_problem: string | null;
+            /**
+             * Problem
+             * @description Why no picture can be inspected now, None where it can.
+             */
+            problem: string | null;
+        };
+        /**
          * PointIn
          * @description A click.
          */
@@ -3916,6 +4098,19 @@ export interface components {
              * @enum {string}
              */
             reason: "unknown" | "too_old";
+        };
+        /**
+         * ResultList
+         * @description Stored inspections of a station in the order of their times.
+         */
+        ResultList: {
+            /**
+             * Has More
+             * @description Whether there are more in the same span.
+             */
+            has_more: boolean;
+            /** Results */
+            results: components["schemas"]["InspectionOut"][];
         };
         /**
          * RetentionIn
@@ -4159,6 +4354,24 @@ export interface components {
             reason: string | null;
         };
         /**
+         * Snapshot
+         * @description Where to begin to follow the events from: nothing is counted twice and nothing is left out.
+         */
+        Snapshot: {
+            /**
+             * Ahead
+             * @description Inspections of later events that these figures hold already.
+             */
+            ahead: string[];
+            /**
+             * Seq
+             * @description Follow the events after this number.
+             */
+            seq: number;
+            /** Stations */
+            stations: components["schemas"]["StationSnapshot"][];
+        };
+        /**
          * StationList
          * @description Every station, by id.
          */
@@ -4230,6 +4443,35 @@ export interface components {
             pass_rate_target_percent?: number | null;
             /** Takt S */
             takt_s?: number | null;
+        };
+        /**
+         * StationSnapshot
+         * @description A station as the database has it.
+         */
+        StationSnapshot: {
+            /** Failed */
+            failed: number;
+            last: components["schemas"]["InspectionOut"] | null;
+            /**
+             * Last Hour
+             * @description Number of the bucket (seconds since 1970 divided by its length), passed parts, all parts; empty ones left out.
+             */
+            last_hour: [
+                number,
+                number,
+                number
+            ][];
+            /** Name */
+            name: string;
+            /**
+             * Passed
+             * @description Of all time, as `failed` and `uncertain`.
+             */
+            passed: number;
+            /** Station Id */
+            station_id: string;
+            /** Uncertain */
+            uncertain: number;
         };
         /**
          * StationUpdate
@@ -7689,6 +7931,123 @@ export interface operations {
             422: components["responses"]["422-invalid_request-model_refused-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-registry_unavailable-storage-storage_busy"];
+        };
+    };
+    opcua_status_put_heartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Heartbeat"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformState"];
+                };
+            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
+        };
+    };
+    opcua_status_list_results: {
+        parameters: {
+            query: {
+                station_id: string;
+                /** @description The earliest time */
+                since: string;
+                /** @description The latest time */
+                until: string;
+                newest_first?: boolean;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResultList"];
+                };
+            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
+        };
+    };
+    opcua_status_get_snapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
+        };
+    };
+    opcua_status_get_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpcUaStatus"];
+                };
+            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
         };
     };
     openvino_benchmark: {
