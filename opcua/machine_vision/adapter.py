@@ -15,7 +15,7 @@ from opcua.machine_vision.system import VisionSystem
 from opcua.machine_vision.telling import Telling
 from opcua.station import StationNodes
 from opcua.trigger import Trigger
-from serving.client import OpcUaClient
+from serving.client_opcua import OpcUaClient
 from serving.inspections.schemas import InspectionOut
 
 FOLDER = "VisionSystems"

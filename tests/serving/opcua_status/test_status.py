@@ -8,7 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from serving.client import ClientError, ServiceAccount, UssopClient
+from serving.client import ClientError, ServiceAccount
+from serving.client_opcua import OpcUaClient
 from serving.command.service_account import ensure_service_account
 from serving.database import Database
 from serving.opcua_status.schemas import BUCKET_S, Heartbeat
@@ -32,10 +33,10 @@ _BEAT: dict[str, Any] = {
 
 
 @pytest.fixture
-def platform_client(client: httpx.Client, settings: Settings) -> Iterator[UssopClient]:
+def platform_client(client: httpx.Client, settings: Settings) -> Iterator[OpcUaClient]:
     """A client under the platform's own account."""
     account = ServiceAccount.read(ensure_service_account(settings))
-    with UssopClient(str(client.base_url), account) as own:
+    with OpcUaClient(str(client.base_url), account) as own:
         yield own
 
 
@@ -50,7 +51,7 @@ def test_server_is_not_running_when_nobody_was_heard(client: httpx.Client, viewe
     }
 
 
-def test_server_runs_when_it_was_heard(client: httpx.Client, viewer_token: str, platform_client: UssopClient) -> None:
+def test_server_runs_when_it_was_heard(client: httpx.Client, viewer_token: str, platform_client: OpcUaClient) -> None:
     state = platform_client.opcua_heartbeat(Heartbeat.model_validate(_BEAT))
     assert (state.problem, state.camera_problem) == (None, None)
     told = client.get("/api/v1/opcua/status", headers=bearer(viewer_token)).json()
@@ -68,7 +69,7 @@ def test_server_is_dead_within_five_seconds_when_it_falls_silent(settings: Setti
     assert SILENCE_S < 5
 
 
-def test_snapshot_counts_all_time_when_taken(app: FastAPI, platform_client: UssopClient, database: Database) -> None:
+def test_snapshot_counts_all_time_when_taken(app: FastAPI, platform_client: OpcUaClient, database: Database) -> None:
     now = datetime.now(UTC)
     old = [Part(now - timedelta(days=40, seconds=n), "fail", "line-1") for n in range(3)]
     fresh = [Part(now - timedelta(seconds=n), "pass", "line-1") for n in range(2)]
@@ -85,7 +86,7 @@ def test_snapshot_counts_all_time_when_taken(app: FastAPI, platform_client: Usso
 
 
 def test_nothing_is_counted_twice_when_events_follow_a_snapshot(
-    client: httpx.Client, operator_token: str, platform_client: UssopClient
+    client: httpx.Client, operator_token: str, platform_client: OpcUaClient
 ) -> None:
     files = {"file": ("part.png", png_bytes(square_picture("red")), "image/png")}
     ids = []
@@ -116,7 +117,7 @@ def test_results_come_in_order_when_asked_for_a_span(
     assert client.get("/api/v1/opcua/results", params=wrong, headers=headers).status_code == 422
 
 
-def test_logins_are_counted_once_when_the_password_is_wrong(platform_client: UssopClient) -> None:
+def test_logins_are_counted_once_when_the_password_is_wrong(platform_client: OpcUaClient) -> None:
     with pytest.raises(ClientError) as caught:
         platform_client.log_in_user("viewer", "wrong password 1")
     assert caught.value.status == 401
