@@ -63,7 +63,7 @@ async def test_nodes_are_found_by_browsing_when_looked_for(shared: PlantUnderTes
         assert await found.read_data_type_as_variant_type() == spec.type
     status = await viewer.nodes.objects.get_child([f"{namespace}:Ussop", f"{namespace}:SystemStatus"])
     assert status.nodeid == ua.NodeId("SystemStatus", namespace)
-    assert await status.read_value() == "running"
+    await eventually(status.read_value, "running")
 
 
 async def test_rate_and_counters_are_those_of_the_database_when_parts_came(
