@@ -48,7 +48,7 @@ class Screen:
             self.complaints.append(message.text)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it keeps an event loop running, in which no other test could run its own
 def playwright() -> Iterator[Playwright]:
     """Drives the browser of this machine; nothing is downloaded."""
     if _CHROMIUM is None:
@@ -59,7 +59,7 @@ def playwright() -> Iterator[Playwright]:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """One browser for all tests, each with a profile of its own."""
     browser = playwright.chromium.launch(executable_path=_CHROMIUM, headless=True, args=list(_FLAGS))
