@@ -20,8 +20,6 @@ from serving.metrics.registry import Metrics
 POLL_S: Final = 0.5
 # A number that is missing arrives with a commit that is under way.
 _GAP_POLL_S: Final = 0.02
-# Whoever asked for the commit gets the answer first: reading at once would fight for the interpreter with it.
-_AFTER_COMMIT_S: Final = 0.005
 
 
 class Relay:
@@ -70,7 +68,7 @@ class Relay:
             self._behind_since_s = self._monotonic()
         if not self._is_called and self._event_loop is not None:
             self._is_called = True
-            self._event_loop.call_soon_threadsafe(self._event_loop.call_later, _AFTER_COMMIT_S, self._loop.wake)
+            self._event_loop.call_soon_threadsafe(self._loop.wake)
 
     async def _round(self) -> float:
         # In this order: a commit after it wakes us again, one before it is seen by the read below.
