@@ -36,8 +36,10 @@ fuzz: $(VENV)/.dev  ## Thousands of made-up requests to every route, as everybod
 	$(BIN)/python -m tests.contracts.fuzz
 
 test: $(VENV)/.dev dashboard opcua-nodeset  ## The whole test suite
-	$(BIN)/python -m pytest tests/e2e
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --ignore=tests/e2e
+	@code=0; \
+	$(BIN)/python -m pytest tests/e2e || code=$$?; \
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --ignore=tests/e2e || code=$$?; \
+	exit $$code
 
 check: $(VENV)/.dev  ## Format, lint, types, import contracts, file sizes
 	$(BIN)/ruff format --check .

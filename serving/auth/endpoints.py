@@ -38,7 +38,10 @@ async def login(body: LoginRequest, platform: PlatformDep, caller: UnknownActor,
 async def refresh(
     body: RefreshRequest, platform: PlatformDep, caller: UnknownActor, response: Response
 ) -> TokenResponse:
-    """Exchange a refresh token for the next access token and refresh token. Each is good for one use."""
+    """Exchange a refresh token for the next access token and refresh token. Each is good for one use.
+
+    An answer that got lost is given again for ten seconds, as long as nobody has used its refresh token.
+    """
     response.headers["Cache-Control"] = "no-store"
     return await run_in_threadpool(platform.auth.refresh, body.refresh_token, caller)
 

@@ -12,6 +12,12 @@ def find(session: Session, jti: str) -> RefreshToken | None:
     return session.get(RefreshToken, jti)
 
 
+def is_unused(session: Session, jti: str) -> bool:
+    """Whether the token of that identifier was stored and nobody has used it."""
+    row = find(session, jti)
+    return row is not None and row.used_at is None
+
+
 def add(session: Session, token: RefreshToken) -> None:
     """Store a new refresh token."""
     session.add(token)

@@ -1,7 +1,7 @@
 """Login, refresh, logout and the own password. Everything here blocks: endpoints call it off the event loop."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ from serving.users.service import end_sessions
 from serving.users.service_account import SERVICE_USER_ID
 
 _log = structlog.get_logger(__name__)
+REUSE_GRACE = timedelta(seconds=10)
 _WRONG = "wrong username or password"
 
 
@@ -68,17 +69,20 @@ class AuthService:
     def refresh(self, token: str, caller: Actor) -> TokenResponse:
         """The next pair of tokens of a session; the given one is used up.
 
+        For `REUSE_GRACE` the same token is answered with the same successor, as long as nobody has used that one: the
+        answer to a tab that was reloaded, or to one of two tabs, is lost at times.
+
         Raises:
             NotAuthenticated: The token is not valid, was used before (its whole session ends then), or the user
                 may no longer log in.
         """
         old = self._tokens.verify_refresh(token)
-        next_token, claims = self._tokens.refresh(old.user_id, old.session_id, old.generation)
-        user = self._database.write(lambda session: _rotate(session, old, claims, caller, self._clock())).result()
-        if user is None:
+        rotate = partial(_rotate, old=old, tokens=self._tokens, caller=caller, now=self._clock())
+        rotated = self._database.write(rotate).result()
+        if rotated is None:
             _log.warning("refresh_refused", user_id=old.user_id, session_id=old.session_id)
             raise NotAuthenticated("the session has ended")
-        return self._answer(user, next_token, claims)
+        return self._answer(*rotated)
 
     def logout(self, session_id: str, refresh_token: str | None, actor: Actor) -> None:
         """End a session: that of the refresh token if one of the same user is given, else `session_id`.
@@ -153,8 +157,10 @@ class AuthService:
         )
 
 
-def _rotate(session: Session, old: Claims, new: Claims, caller: Actor, now: datetime) -> User | None:
-    """Use up the old token and store the new one; None (and a dead session) if that may not be.
+def _rotate(
+    session: Session, old: Claims, tokens: TokenIssuer, caller: Actor, now: datetime
+) -> tuple[User, str, Claims] | None:
+    """Use up the old token and store its successor; None (and a dead session) if that may not be.
 
     It returns instead of raising: an error would roll the revocation back.
     """
@@ -162,16 +168,19 @@ def _rotate(session: Session, old: Claims, new: Claims, caller: Actor, now: date
     if row is None or row.revoked_at is not None:
         return None
     user = users.find(session, old.user_id)
-    welcome = user is not None and user.is_active and user.token_generation == old.generation
-    if row.used_at is not None or not welcome:
-        repository.revoke_family(session, row.family, now)  # RFC 9700 section 4.14.2
-        if row.used_at is not None and user is not None:
-            told = {"session_id": row.family}
-            record(session, caller, "auth.refresh_reused", f"user/{user.username}", after=told, now=now)
+    successor, claims = tokens.successor(old, row.used_at or now)
+    if user is None or not user.is_active or user.token_generation != old.generation:
+        repository.revoke_family(session, row.family, now)
         return None
-    row.used_at = now
-    repository.add(session, _row(new))
-    return user
+    if row.used_at is None:
+        row.used_at = now
+        repository.add(session, _row(claims))
+    elif now - row.used_at > REUSE_GRACE or not repository.is_unused(session, claims.jti):
+        repository.revoke_family(session, row.family, now)  # RFC 9700 section 4.14.2
+        told = {"session_id": row.family}
+        record(session, caller, "auth.refresh_reused", f"user/{user.username}", after=told, now=now)
+        return None
+    return user, successor, claims
 
 
 def _replace_password(seen: User, new_hash: str, claims: Claims, actor: Actor, now: datetime, session: Session) -> User:

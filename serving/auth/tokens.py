@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import jwt
 
@@ -14,6 +14,7 @@ from serving.settings import Settings
 
 _ALGORITHM = "HS256"
 _MOST_REMEMBERED = 4096
+_SUCCESSORS = uuid5(NAMESPACE_OID, "ussop.refresh")  # a name, no secret: the signature is what counts
 _REQUIRED = ["exp", "iat", "sub", "jti", "typ", "sid", "gen"]
 
 
@@ -57,6 +58,14 @@ class TokenIssuer:
         """A new refresh token and what it says, for the store of tokens not yet used."""
         return self._sign("refresh", user_id, session_id, generation)
 
+    def successor(self, used: Claims, at: datetime) -> tuple[str, Claims]:
+        """The refresh token that follows `used`, which was used `at` (UTC): the same one however often it is asked for.
+
+        An answer lost on its way is so given again without a second token of the same session coming into the world.
+        """
+        jti = str(uuid5(_SUCCESSORS, used.jti))
+        return self._sign("refresh", used.user_id, used.session_id, used.generation, jti=jti, at=at)
+
     def verify_access(self, token: str) -> Claims:
         """What an access token says.
 
@@ -80,9 +89,11 @@ class TokenIssuer:
         """
         return self._verify("refresh", token)
 
-    def _sign(self, kind: str, user_id: str, session_id: str, generation: int) -> tuple[str, Claims]:
-        now = self._clock().replace(microsecond=0)
-        claims = Claims(user_id, session_id, generation, str(uuid4()), now + self._lives[kind])
+    def _sign(
+        self, kind: str, user_id: str, session_id: str, generation: int, jti: str = "", at: datetime | None = None
+    ) -> tuple[str, Claims]:
+        now = (at or self._clock()).replace(microsecond=0)
+        claims = Claims(user_id, session_id, generation, jti or str(uuid4()), now + self._lives[kind])
         payload = {
             "sub": user_id,
             "sid": session_id,

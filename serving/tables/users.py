@@ -24,7 +24,7 @@ class User(SQLModel, table=True):
 
 
 class RefreshToken(SQLModel, table=True):
-    """One refresh token: good for one use. A second use revokes its whole family (RFC 9700 section 4.14.2)."""
+    """One refresh token: good for one use. A later second use revokes its family (RFC 9700 section 4.14.2)."""
 
     __tablename__ = "refresh_tokens"
 

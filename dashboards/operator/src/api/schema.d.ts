@@ -485,6 +485,8 @@ export interface paths {
          * Refresh
          * @description Exchange a refresh token for the next access token and refresh token. Each is good for one use.
          *
+         *     An answer that got lost is given again for ten seconds, as long as nobody has used its refresh token.
+         *
          *     No token is needed.
          */
         post: operations["auth_refresh"];

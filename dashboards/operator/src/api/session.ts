@@ -13,7 +13,8 @@ import type { Role, TokenAnswer, Tokens } from "./session-data";
 const KEY = "ussop.session";
 const CHANNEL = "ussop.session";
 const LOCK = "ussop.session.renew";
-const ANSWER_MS = 150; // other tabs answer within a few milliseconds, or are asleep
+const ANSWER_MS = 150; // other tabs answer within a few milliseconds, or are busy, or asleep
+const NEWER_MS = 500; // before a token is used up it is worth waiting longer; the server forgives for ten seconds
 const RETRY_MS = 5_000;
 
 type Told = { kind: "ask" } | { kind: "tokens"; tokens: Tokens } | { kind: "ended"; userId: string };
@@ -41,7 +42,7 @@ export class Session extends EventTarget {
 
   /** Resolves once it is known whether another tab has a session for us. */
   async start(): Promise<void> {
-    if (this.tokens === null) await this.ask();
+    if (this.tokens === null) await this.ask(ANSWER_MS);
   }
 
   async signIn(username: string, password: string): Promise<void> {
@@ -85,7 +86,7 @@ export class Session extends EventTarget {
 
   private async renew(old: Tokens): Promise<void> {
     await navigator.locks.request(LOCK, async () => {
-      if (!isNewer(this.tokens, old)) await this.ask();
+      if (!isNewer(this.tokens, old)) await this.ask(NEWER_MS);
       if (this.tokens === null || isNewer(this.tokens, old)) return;
       try {
         this.take(await post("/api/v1/auth/refresh", { refresh_token: old.refresh }));
@@ -97,7 +98,7 @@ export class Session extends EventTarget {
     });
   }
 
-  private ask(): Promise<void> {
+  private ask(waitMs: number): Promise<void> {
     const before = this.tokens;
     this.tell({ kind: "ask" });
     return new Promise((resolve) => {
@@ -107,7 +108,7 @@ export class Session extends EventTarget {
         resolve();
       };
       const onChange = () => isNewer(this.tokens, before) && done();
-      const timer = setTimeout(done, ANSWER_MS);
+      const timer = setTimeout(done, waitMs);
       this.addEventListener("change", onChange);
     });
   }
