@@ -97,17 +97,24 @@ class Database:
         written.add_done_callback(partial(_run_after_commit, after_commit))
         return written
 
-    def write_rows(self, work: Callable[[Connection], T]) -> "Future[T]":
+    def write_rows(self, work: Callable[[Connection], T], *, at_once: bool = False) -> "Future[T]":
         """As `write`, for the path of every part: `work` gets the bare connection, without a unit of work above it.
+
+        Args:
+            work: The job.
+            at_once: Whether this thread may do it where nobody else writes or waits; it blocks for the commit then.
 
         Raises:
             StorageBusy: Too many jobs wait already.
             StorageUnavailable: The database is closed.
         """
-        return self._writer.submit(work)
+        return self._writer.submit(work, at_once=at_once)
 
     def tell_commits(self, listener: Callable[[], None] | None) -> None:
-        """Let `listener` be called after each commit of this process, from the writer's thread; None ends that."""
+        """Let `listener` be called after each commit of this process, one at a time, from the thread that wrote.
+
+        None ends that.
+        """
         self._writer.on_commit = listener
 
     @property

@@ -63,7 +63,7 @@ class Relay:
         await self._loop.stop()
 
     def _on_commit(self) -> None:
-        """Wake the loop, from the writer's thread: once for all commits before its next round."""
+        """Wake the loop, from the thread that wrote: once for all commits before its next round."""
         if self._behind_since_s is None:
             self._behind_since_s = self._monotonic()
         if not self._is_called and self._event_loop is not None:

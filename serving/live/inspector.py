@@ -3,10 +3,12 @@
 import asyncio
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -36,12 +38,21 @@ from serving.secrets_file import derived_key
 from serving.settings import Settings
 from serving.stations.book import StationBook
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 # A line sends one picture per takt: a longer queue only makes answers late, it saves nobody.
 _WAITING_PER_WORKER: Final = 16
 _MOST_WAITING_BYTES: Final = 256 * 1024 * 1024
 _SAVING_THREADS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A picture on disk, and the milliseconds from the call until it was there."""
+
+    picture: StoredPicture
+    store_ms: float
 
 
 class LiveInspector:
@@ -143,13 +154,14 @@ class LiveInspector:
         model = self.models.current
         return model.runtime if model else None
 
-    async def judge(self, data: bytes, recipe: Recipe, picture: Picture | None = None) -> Judged:
-        """The verdict of the deployed model on one picture.
+    async def judge(self, data: bytes, recipe: Recipe, picture: Picture | None, conclude: Callable[[Judged], T]) -> T:
+        """What `conclude` makes of the verdict of the deployed model on one picture, in the thread that judged.
 
         Args:
             data: The bytes of the picture.
             recipe: The rules of the station.
             picture: The same, decoded, where that is done already.
+            conclude: Begins only with a verdict that is in time.
 
         Raises:
             NotReady: No model is loaded.
@@ -178,21 +190,28 @@ class LiveInspector:
                 timings_ms,
             )
 
-        return await self._pool.run(work)
+        return await self._pool.run_then(work, conclude)
 
-    async def keep(self, data: bytes, inspection_id: str, day: date) -> StoredPicture:
-        """The picture, on disk for good. Runs beside `judge`; `media.settle` or `withdraw` must follow.
+    def keep(self, data: bytes, inspection_id: str, day: date) -> "Future[Kept]":
+        """The future picture on disk, for good. It is written beside `judge`; `media.settle` or `discard` must follow.
+
+        The future raises `StorageUnavailable` where it cannot be stored. `note_kept` must hear how it went.
 
         Raises:
             UnsupportedImageError: It is no picture.
-            StorageUnavailable: It cannot be stored; an alert says so.
         """
-        media_type = MEDIA_TYPES[sniff(data)]
-        saved = self._saving.submit(self.media.save, data, media_type, inspection_id, day)
-        try:
-            picture = await asyncio.wrap_future(saved)
-        except StorageUnavailable as error:
+        media_type, asked_s = MEDIA_TYPES[sniff(data)], time.perf_counter()
+
+        def save() -> Kept:
+            picture = self.media.save(data, media_type, inspection_id, day)
+            return Kept(picture, (time.perf_counter() - asked_s) * 1000)
+
+        return self._saving.submit(save)
+
+    def note_kept(self, kept: "Future[Kept]") -> None:
+        """Raises or ends the alert of the pictures' folder, by what became of a picture. On the event loop."""
+        error = kept.exception()
+        if isinstance(error, StorageUnavailable):
             self.storage_alarm.storage_failed(error)
-            raise
-        self.storage_alarm.storage_recovered()
-        return picture
+        elif error is None:
+            self.storage_alarm.storage_recovered()

@@ -11,6 +11,7 @@ import structlog
 from models.errors import InferenceError
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _log = structlog.get_logger(__name__)
 
@@ -54,12 +55,32 @@ class InferencePool:
         Raises:
             InferenceError: Not done within the deadline, counted from the call. No verdict, so never a *pass*.
         """
-        executor = self._executor
-        job = self._submit(executor, work)
+        return await self.run_then(work, lambda result: result)
+
+    async def run_then(self, work: Callable[[], T], rest: Callable[[T], U]) -> U:
+        """What `rest` makes of the result of `work`, both in one of the threads: no way back and forth between them.
+
+        The deadline is that of `work` alone. Where it is late, `rest` never begins; once `rest` may begin, it is waited
+        for however long it takes.
+
+        Raises:
+            InferenceError: `work` was not done within the deadline, counted from the call.
+        """
+        executor, decided = self._executor, threading.Lock()
+
+        def both() -> U:
+            result = work()
+            if not decided.acquire(blocking=False):
+                raise InferenceError("too late")  # nobody hears it
+            return rest(result)
+
+        job = self._submit(executor, both)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await asyncio.wrap_future(job)
         except TimeoutError:
+            if not decided.acquire(blocking=False):
+                return await asyncio.wrap_future(job)
             # `cancel` has worked for a job that still waited: it will not run for nobody.
             if not job.cancelled():
                 self._note_stuck(executor, job)

@@ -3,11 +3,13 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -156,6 +158,65 @@ def test_accepted_jobs_are_done_when_the_database_closes(path: Path) -> None:
     assert len(_stored(path)) == 90
     with pytest.raises(StorageUnavailable):
         database.write(lambda session: _insert(session, "after"))
+
+
+def _insert_row(connection: Connection, name: str) -> int:
+    connection.execute(text("INSERT INTO parts VALUES (:name)"), {"name": name})
+    return threading.get_ident()
+
+
+def test_rows_are_on_disk_by_ones_own_hand_when_nobody_else_writes(database: Database, path: Path) -> None:
+    told: list[int] = []
+    database.tell_commits(lambda: told.append(threading.get_ident()))
+    done = database.write_rows(lambda connection: _insert_row(connection, "a"), at_once=True)
+    assert done.done()
+    assert [done.result(), *told] == [threading.get_ident()] * 2
+    assert _stored(path) == ["a"]
+    with pytest.raises(IntegrityError):
+        database.write_rows(lambda connection: _insert_row(connection, "a"), at_once=True).result()
+
+
+def test_rows_are_left_to_the_writer_when_it_is_at_work(database: Database, path: Path) -> None:
+    pause = _Pause(database)
+    done = database.write_rows(lambda connection: _insert_row(connection, "a"), at_once=True)
+    assert not done.done()
+    pause.let_go.set()
+    assert done.result(_DEADLINE_S) != threading.get_ident()
+    assert _stored(path) == ["a"]
+
+
+def test_writers_by_their_own_hand_lose_nothing_when_they_come_at_once(path: Path) -> None:
+    database = Database(create_engine(f"sqlite:///{path}"), queue_size=400)
+
+    def write(start: int) -> None:
+        for number in range(start, 100, 4):
+            job = partial(_insert_row, name=f"{number:02}")
+            database.write_rows(job, at_once=number % 3 > 0).result(_DEADLINE_S)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    database.close()
+    assert _stored(path) == [f"{number:02}" for number in range(100)]
+
+
+def test_closing_waits_when_somebody_writes_by_their_own_hand(database: Database, path: Path) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> None:
+        begun.set()
+        assert let_go.wait(_DEADLINE_S)
+        _insert_row(connection, "a")
+
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(database.write_rows, hold, at_once=True)
+        assert begun.wait(_DEADLINE_S)
+        closing_it = pool.submit(database.close)
+        with pytest.raises(TimeoutError):
+            closing_it.result(0.2)
+        let_go.set()
+        closing_it.result(_DEADLINE_S)
+        writing.result(_DEADLINE_S)
+    assert _stored(path) == ["a"]
 
 
 def test_reader_keeps_its_view_when_a_write_comes_between(database: Database) -> None:

@@ -106,6 +106,44 @@ def test_error_of_the_work_is_the_callers_when_it_fails() -> None:
     asyncio.run(scenario())
 
 
+def test_rest_never_begins_when_the_work_was_late() -> None:
+    let_go, rested = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    def work() -> None:
+        threads.append(threading.current_thread())
+        assert let_go.wait(30)
+
+    async def scenario() -> None:
+        pool = InferencePool(workers=1, timeout_s=0.05)
+        with pytest.raises(InferenceError):
+            await pool.run_then(work, lambda _: rested.set())
+        pool.close()
+
+    asyncio.run(scenario())
+    let_go.set()
+    threads[0].join(30)
+    assert not threads[0].is_alive()
+    assert not rested.is_set()
+
+
+def test_rest_is_waited_for_when_it_outlasts_the_deadline() -> None:
+    let_go = threading.Event()
+
+    def rest(name: str) -> tuple[str, str]:
+        assert let_go.wait(30)
+        return name, threading.current_thread().name
+
+    async def scenario() -> None:
+        pool = InferencePool(workers=1, timeout_s=0.05)
+        asyncio.get_running_loop().call_later(0.3, let_go.set)
+        assert await pool.run_then(lambda: threading.current_thread().name, rest) == ("inference-0_0",) * 2
+        assert pool.stuck == 0
+        pool.close()
+
+    asyncio.run(scenario())
+
+
 def test_place_is_refused_when_too_many_or_too_much_is_inside() -> None:
     admission = Admission(2, 100)
     with admission.enter(), admission.enter(), pytest.raises(Overloaded), admission.enter():
