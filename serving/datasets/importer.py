@@ -128,10 +128,12 @@ class ImportRunner:
         except Exception:  # noqa: BLE001 - the loop's supervisor: an import must never stay "running"
             _log.exception("import_failed", import_id=order.import_id)
         finally:
-            if not finished:
-                self._fail(order, detail)
-            if leftover is not None:
-                leftover.unlink(missing_ok=True)
+            try:
+                if leftover is not None:
+                    leftover.unlink(missing_ok=True)
+            finally:  # told last: whoever reads "failed" finds nothing left
+                if not finished:
+                    self._fail(order, detail)
 
     def _fail(self, order: ImportOrder, detail: str) -> None:
         now = self._clock()
