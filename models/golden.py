@@ -12,7 +12,9 @@ from models.runtime import Runtime, open_backend, open_runtime
 _MIN_IOU = 0.6
 
 
-def open_tested_runtime(bundle: Bundle, *, backend: BackendName, precision: Precision, device: str) -> Runtime:
+def open_tested_runtime(
+    bundle: Bundle, *, backend: BackendName, precision: Precision, device: str, callers: int = 1
+) -> Runtime:
     """A warm runtime that gave every golden verdict, in the precision asked for or else in f32, which says why.
 
     Faster precisions depend on the processor: 8 bits that hold on one with VNNI may not on one without.
@@ -22,19 +24,20 @@ def open_tested_runtime(bundle: Bundle, *, backend: BackendName, precision: Prec
         backend: The library to use.
         precision: The one wanted.
         device: OpenVINO device.
+        callers: Threads that will call it at the same time.
 
     Raises:
         BundleError: The bundle does not load or fails its self-test in f32 too.
         InferenceError: It gives no usable answer.
     """
-    runtime = open_runtime(bundle, backend=backend, precision=precision, device=device)
+    runtime = open_runtime(bundle, backend=backend, precision=precision, device=device, callers=callers)
     runtime.warm_up()
     try:
         self_test(runtime)
     except BundleError as error:
         if runtime.description.precision == "f32":
             raise
-        exact = open_backend(bundle, backend=backend, precision="f32", device=device)
+        exact = open_backend(bundle, backend=backend, precision="f32", device=device, callers=callers)
         runtime = Runtime(bundle, exact, fallback_reason=f"{precision} is not usable on this processor: {error}")
         runtime.warm_up()
         self_test(runtime)

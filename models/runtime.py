@@ -221,6 +221,7 @@ def open_runtime(
     precision: Precision = "f32",
     device: str = "AUTO",
     threads: int | None = None,
+    callers: int = 1,
 ) -> Runtime:
     """The runtime of a bundle. Where OpenVINO cannot run it, ONNX Runtime does, and the description says why.
 
@@ -230,6 +231,7 @@ def open_runtime(
         precision: `f32` and `bf16` run the FP16 IR; `int8` the quantised one.
         device: OpenVINO device; `AUTO` means `CPU`.
         threads: Threads within one inference; None leaves it to the library.
+        callers: Threads that will call it at the same time.
 
     Raises:
         BundleError: No backend runs the bundle.
@@ -237,16 +239,23 @@ def open_runtime(
     if backend == "onnxruntime":
         return Runtime(bundle, open_backend(bundle, backend=backend, precision="f32", threads=threads))
     try:
-        return Runtime(
-            bundle, open_backend(bundle, backend=backend, precision=precision, device=device, threads=threads)
+        chosen = open_backend(
+            bundle, backend=backend, precision=precision, device=device, threads=threads, callers=callers
         )
+        return Runtime(bundle, chosen)
     except BundleError as error:
         path = bundle.path_of(bundle.manifest.onnx)
         return Runtime(bundle, OnnxRuntimeBackend(path, threads=threads, fallback_reason=str(error)))
 
 
 def open_backend(
-    bundle: Bundle, *, backend: BackendName, precision: Precision, device: str = "AUTO", threads: int | None = None
+    bundle: Bundle,
+    *,
+    backend: BackendName,
+    precision: Precision,
+    device: str = "AUTO",
+    threads: int | None = None,
+    callers: int = 1,
 ) -> Backend:
     """Exactly the backend asked for, with no fallback.
 
@@ -256,6 +265,7 @@ def open_backend(
         precision: As in `open_runtime`; ONNX Runtime computes in `f32` only.
         device: OpenVINO device; `AUTO` means `CPU`.
         threads: Threads within one inference; None leaves it to the library.
+        callers: Threads that will call it at the same time.
 
     Raises:
         BundleError: The bundle has no such artefact, or it does not load.
@@ -268,4 +278,5 @@ def open_backend(
     artefact = manifest.openvino_int8 if precision == "int8" else manifest.openvino_fp16
     if artefact is None:
         raise BundleError(f"the bundle has no OpenVINO artefact for {precision}")
-    return OpenVinoBackend(bundle.path_of(artefact), precision=precision, device=device, threads=threads)
+    path = bundle.path_of(artefact)
+    return OpenVinoBackend(path, precision=precision, device=device, threads=threads, callers=callers)

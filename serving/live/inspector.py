@@ -133,6 +133,7 @@ class LiveInspector:
             backend="openvino" if settings.openvino_enabled else "onnxruntime",
             precision=settings.openvino_precision,
             device=settings.openvino_device,
+            callers=self._pool.workers,
         )
         if runtime.description.fallback_reason is not None:
             _log.warning("model_fell_back", runs=str(runtime.description), why=runtime.description.fallback_reason)

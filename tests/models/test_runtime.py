@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from models.backends import BackendName
+from models.backends.openvino import OpenVinoBackend
 from models.bundle import Bundle, load_bundle, seal_bundle
 from models.errors import BundleError, InferenceError
 from models.golden import self_test
 from models.intake import Picture
 from models.recipe import Recipe, Thresholds
-from models.runtime import Runtime, open_runtime
+from models.runtime import Runtime, open_backend, open_runtime
 from tests.pictures import square_picture
 from tests.tiny_bundle import Fault, build_tiny_bundle
 
@@ -58,6 +59,17 @@ def test_station_thresholds_decide_and_are_named(runtime: Runtime) -> None:
 
 
 def test_no_answers_mix_when_many_threads_share_it(runtime: Runtime) -> None:
+    _check_answers_when_many_ask(runtime)
+
+
+def test_no_answers_mix_when_callers_have_streams_of_their_own(tiny_bundle: Bundle) -> None:
+    backend = open_backend(tiny_bundle, backend="openvino", precision="f32", callers=8)
+    assert isinstance(backend, OpenVinoBackend)
+    assert backend.has_streams
+    _check_answers_when_many_ask(Runtime(tiny_bundle, backend))
+
+
+def _check_answers_when_many_ask(runtime: Runtime) -> None:
     pictures = [_picture("red", at_xy=(8 * i, 8)) for i in range(6)] + [_picture("blue", at_xy=(8, 40)), _picture(None)]
     alone = [runtime.inspect(p, Recipe()) for p in pictures]
     order = np.random.default_rng(3).integers(0, len(pictures), 400)
