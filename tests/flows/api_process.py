@@ -12,6 +12,8 @@ from pydantic import SecretStr
 
 from models.bundle import Bundle
 from registry.local_store import LocalStore
+from registry.rest import MlflowRest
+from registry.version import DEPLOYED, MODEL_NAME
 from serving.command.first_admin import ensure_admin
 from serving.command.preparation import prepare_data_dir, prepare_database
 from serving.command.service_account import ensure_service_account
@@ -85,7 +87,8 @@ def api_process(platform: PrefectPlatform, bundle: Bundle) -> Iterator[Api]:
     settings = with_secret_key(settings)
     prepare_database(settings)
     store = LocalStore(settings.bundles_dir)
-    store.point("deployed", store.install(bundle.root).digest)
+    store.point(DEPLOYED, store.install(bundle.root).digest)
+    _forget_aliases(platform)
     ensure_admin(settings)
     ensure_service_account(settings)
     limits = {"RATE_LIMIT_DEFAULT": "100000/minute", "MODEL_POLL_S": "3600"}
@@ -99,3 +102,10 @@ def api_process(platform: PrefectPlatform, bundle: Bundle) -> Iterator[Api]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _forget_aliases(platform: PrefectPlatform) -> None:
+    """Where another test left a deployed version in the registry, the API would follow it."""
+    with MlflowRest(platform.mlflow_url) as rest:
+        for alias in {alias for version in rest.versions(MODEL_NAME) for alias in version.aliases}:
+            rest.delete_alias(MODEL_NAME, alias)
