@@ -15,7 +15,7 @@ from serving.platform import PlatformDep
 from serving.users.service_account import SERVICE_USER_ID
 
 # Without auto_error: our own handler answers, with the one body shape and WWW-Authenticate.
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of /api/v1/auth/login")
+bearer_of = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of /api/v1/auth/login")
 # What a key for single stations reaches; each of these looks at the station. A new route is closed to such keys until
 # it does so too.
 OF_STATIONS: Final = frozenset(
@@ -37,7 +37,7 @@ OF_STATIONS: Final = frozenset(
         ("POST", "/api/v1/query"),
     }
 )
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer_of)]
 
 
 async def access_claims(request: Request, platform: PlatformDep, credentials: Credentials) -> Claims:

@@ -12,6 +12,7 @@ from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.errors import NotFound, PayloadTooLarge
 from serving.inspections import holds, overruling, repository, service
+from serving.inspections.part_route import KEY_PATTERN, MOST_KEY_CHARACTERS, OPERATOR, PartRoute
 from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.repository import InspectionFilter
 from serving.inspections.schemas import (
@@ -41,17 +42,16 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
+        max_length=MOST_KEY_CHARACTERS,
+        pattern=KEY_PATTERN,
         description="The same key gives the same inspection again, however often the request is sent",
     ),
 ]
 InspectionId = Annotated[str, Path(max_length=64)]
-Operator = Annotated[Principal, Depends(require("operator"))]
+Operator = Annotated[Principal, Depends(OPERATOR)]
 Engineer = Annotated[Principal, Depends(require("engineer"))]
 
 
-@router.post("/inspect", response_model=InspectionOut, openapi_extra=UPLOAD_BODY)
 async def inspect(
     platform: PlatformDep,
     user: Operator,
@@ -75,6 +75,16 @@ async def inspect(
         user.require_station(order.station_id)
         with platform.live.admission.hold(size_bytes):
             return _answer(await service.inspect_upload(platform, order, await part.file.read()))
+
+
+router.add_api_route(
+    "/inspect",
+    inspect,
+    methods=["POST"],
+    response_model=InspectionOut,
+    openapi_extra=UPLOAD_BODY,
+    route_class_override=PartRoute,
+)
 
 
 @router.post("/inspect/camera", response_model=InspectionOut)
