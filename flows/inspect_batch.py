@@ -23,8 +23,8 @@ from serving.batch.schemas import MOST_ERRORS, BatchReport, FilePattern, Picture
 from serving.client import ClientError, ServiceAccount, UssopClient
 from serving.stations.schemas import STATION_ID_PATTERN
 
-# Two cores are busy with four: while one picture is inferred, others are read, sent and stored.
-_AT_ONCE: Final = 4
+# Two cores are busy with six: while two pictures are inferred, others are read, sent, decoded and stored.
+_AT_ONCE: Final = 6
 _LOG_EVERY: Final = 64
 _REPORT_EVERY_S: Final = 2.0
 _MOST_ROWS: Final = 1000  # of the table artifact

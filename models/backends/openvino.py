@@ -17,14 +17,17 @@ from models.errors import BundleError, InferenceError
 
 _ALONE: Final = {"PERFORMANCE_HINT": "LATENCY"}
 _BESIDE_OTHERS: Final = {"PERFORMANCE_HINT": "THROUGHPUT"}
+# Between two networks a busy thread decodes and stores: who comes then is alone by chance, and would take every core
+# from the one that comes next.
+_CROWDED_CALLS: Final = 8
 _log = structlog.get_logger(__name__)
 
 
 class OpenVinoBackend:
     """A network in OpenVINO, with one inference request per concurrent caller.
 
-    Who calls alone gets every core. Callers at the same time would wait for each other there, in every layer; they get
-    a stream of their own on a second compilation. Both must compute the very same numbers: a verdict may not depend on
+    Who calls alone gets every core. Callers at the same time would wait for each other there, in every layer; for them
+    there are streams, on a second compilation. Both must compute the very same numbers: a verdict may not depend on
     what else goes on.
     """
 
@@ -62,6 +65,7 @@ class OpenVinoBackend:
         except Exception as error:
             raise BundleError(f"OpenVINO does not load {ir_path.name} on {self._device}: {error}") from error
         self._inside = 0
+        self._crowded_calls = 0  # that take a stream even where they are alone
         self._counting = threading.Lock()
         self._description = BackendDescription("openvino", self._device, precision)
 
@@ -85,10 +89,11 @@ class OpenVinoBackend:
 
     @contextmanager
     def _entered(self) -> Iterator[bool]:
-        """Whether nobody else is inside."""
+        """Whether nobody else is inside, nor was a few calls ago."""
         with self._counting:
             self._inside += 1
-            is_alone = self._inside == 1
+            self._crowded_calls = _CROWDED_CALLS if self._inside > 1 else max(0, self._crowded_calls - 1)
+            is_alone = self._crowded_calls == 0
         try:
             yield is_alone
         finally:

@@ -42,7 +42,9 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 # A line sends one picture per takt: a longer queue only makes answers late, it saves nobody.
-_WAITING_PER_WORKER: Final = 16
+_WAITING_PER_CORE: Final = 16
+# While these decode or wait for the disk, the cores compute.
+_SPARE_WORKERS: Final = 2
 _MOST_WAITING_BYTES: Final = 256 * 1024 * 1024
 _SAVING_THREADS: Final = 4
 
@@ -59,7 +61,8 @@ class LiveInspector:
     """Everything of the inspect path that lives as long as the API. Made by `open`, on the event loop."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        workers = settings.inference_workers or os.cpu_count() or 1
+        cores = settings.inference_workers or os.cpu_count() or 1
+        workers = settings.inference_workers or cores + _SPARE_WORKERS
         self.models = ModelHolder()
         self.media = MediaStore(settings.media_dir, reserve_bytes=settings.storage_reserve_mb * 2**20)
         self.stations = StationBook(database)
@@ -71,7 +74,7 @@ class LiveInspector:
         )
         self.in_flight = InFlight()
         self.links = ImageLinks(derived_key(settings, "image-links"), settings.image_url_ttl_s)
-        self.admission = Admission(max(4, workers * _WAITING_PER_WORKER), _MOST_WAITING_BYTES)
+        self.admission = Admission(max(4, cores * _WAITING_PER_CORE), _MOST_WAITING_BYTES)
         self._pool = InferencePool(workers, settings.inference_timeout_s)
         self._saving = ThreadPoolExecutor(_SAVING_THREADS, thread_name_prefix="media")
         self.storage_alarm = StorageAlarm(database)
