@@ -169,7 +169,7 @@ class Settings(DeliverySettings):
     """Life of a refresh token in days."""
 
     inference_workers: Annotated[int, Field(ge=0, le=256)] = 0
-    """Pictures at work at the same time; 0 takes one per processor core and two that are decoded or stored meanwhile."""
+    """Pictures at work at once; 0 takes one per processor core and two more, which are decoded or stored meanwhile."""
 
     inference_timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
     """Seconds after which an inspection is given up with an error (never with a *pass*)."""
