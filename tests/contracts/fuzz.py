@@ -23,7 +23,7 @@ from tests.contracts.running import Running, running
 from tests.serving.declared import document
 from tests.tiny_bundle import build_tiny_bundle
 
-CALLERS: Final = ("anonymous", "viewer", "operator", "engineer", "admin", "operator key", "station key")
+CALLERS: Final = ("anonymous", "viewer", "operator", "engineer", "admin", "operator key", "station key", "platform")
 _SEED: Final = 20260115
 # They may end the session of whoever calls them, and the rest would be 401: a session of their own calls them, last.
 _ENDS_SESSION: Final = ("/api/v1/auth/logout", "/api/v1/users/me/password", "/api/v1/users/{user_id}")
