@@ -2,7 +2,12 @@
 
 import httpx
 import pytest
+from sqlmodel import col, select
 
+from serving.database import Database
+from serving.inspections import repository
+from serving.inspections.repository import InspectionFilter
+from serving.tables import Inspection
 from tests.pictures import Colour, png_bytes, square_picture
 from tests.serving.conftest import bearer, log_in
 
@@ -138,3 +143,13 @@ def test_verdict_that_holds_is_a_persons_when_one_was_given(operator: httpx.Clie
     assert figures["effective"] == {"passed": 2, "failed": 2, "uncertain": 0, "pass_rate": 0.5, "overruled": 2}
     _overrule(operator, failed, "pass")
     assert operator.get("/api/v1/statistics").json()["effective"]["pass_rate"] == 0.75
+
+
+def test_verdict_that_holds_is_found_by_index_when_listed(database: Database) -> None:
+    query = select(Inspection.id).where(*repository.conditions_of(InspectionFilter(effective_decision="fail")))
+    query = query.order_by(col(Inspection.created_at).desc()).limit(50)
+    engine = database.engine
+    compiled = query.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
+    with engine.connect() as connection:
+        plan = [str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]
+    assert plan == ["SEARCH inspections USING INDEX ix_inspections_effective (<expr>=?)"]

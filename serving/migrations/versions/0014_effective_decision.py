@@ -1,4 +1,4 @@
-"""An index of the verdicts that people overruled.
+"""Indexes of the verdicts that hold, and of those that people overruled.
 
 Revision: 0014
 Follows: 0013
@@ -15,6 +15,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Take this step."""
+    effective = sa.text("coalesce(overruled_to, decision)")
+    op.create_index("ix_inspections_effective", "inspections", [effective, "created_at"])
     overruled = sa.text("overruled_to IS NOT NULL")
     op.create_index(
         "ix_inspections_overruled",
@@ -28,3 +30,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take this step back."""
     op.drop_index("ix_inspections_overruled", "inspections")
+    op.drop_index("ix_inspections_effective", "inspections")
