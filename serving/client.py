@@ -99,14 +99,33 @@ class UssopClient(Connection):
         return self._ask(InspectionOut, "GET", f"/inspect/{inspection_id}")
 
     def inspections(
-        self, *, station_id: str | None = None, decision: Decision | None = None, limit: int = 50, offset: int = 0
+        self,
+        *,
+        station_id: str | None = None,
+        decision: Decision | None = None,
+        effective_decision: Decision | None = None,
+        limit: int = 50,
+        offset: int = 0,
     ) -> InspectionList:
         """One page of stored inspections, newest first.
+
+        Args:
+            station_id: Of one station alone.
+            decision: With that verdict of the model.
+            effective_decision: With that verdict after people's overruling.
+            limit: Most on the page.
+            offset: So many newer ones are left out.
 
         Raises:
             ClientError: It was refused, or there was no answer.
         """
-        wanted = _given(station_id=station_id, decision=decision, limit=limit, offset=offset)
+        wanted = _given(
+            station_id=station_id,
+            decision=decision,
+            effective_decision=effective_decision,
+            limit=limit,
+            offset=offset,
+        )
         return self._ask(InspectionList, "GET", "/inspections", params=wanted)
 
     def statistics(self, *, hours: int = 24, station_id: str | None = None) -> StatisticsOut:

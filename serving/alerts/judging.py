@@ -18,12 +18,14 @@ _MOST_PARTS: Final = 5000
 _MOST_SUBGROUP_PARTS: Final = 600
 _REFERENCE_TIMES: Final = 4
 _LEAST_FOUND: Final = 200
+WINDOW_RULES: Final = ("pass_rate", "cycle_time", "inspection_time")
+"""The rules that look at the parts of the last minutes."""
 _SUBGROUPS: Final = control_chart.BASELINE_SUBGROUPS + control_chart.JUDGED_SUBGROUPS
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says of a station. A rule that cannot say gives none, and its alert stays as it is.
+    """What a rule says of a station, or why it cannot say.
 
     Attributes:
         rule: Name of the rule.
@@ -31,6 +33,7 @@ class Finding:
         severity: None where all is well.
         title: What is wrong, in short.
         message: What is wrong, with the figures.
+        unsure: Why the rule cannot say; empty where it can. Its alert stays as it is for a while.
     """
 
     rule: str
@@ -38,6 +41,7 @@ class Finding:
     severity: Severity | None = None
     title: str = ""
     message: str = ""
+    unsure: str = ""
 
     @property
     def dedupe_key(self) -> str:
@@ -54,6 +58,8 @@ def judge_window(session: Session, station_id: str, rules: RuleValues, now: date
     yield from (Finding(rule, station_id) for rule in off)
     parts = samples.parts_since(session, station_id, now - timedelta(minutes=rules.alert_window_min), _MOST_PARTS)
     if len(parts) < rules.alert_least_parts:
+        why = f"{len(parts)} parts in {rules.alert_window_min} min, and {rules.alert_least_parts} are needed"
+        yield from (Finding(rule, station_id, unsure=why) for rule in WINDOW_RULES if rule not in off)
         return
     if rules.pass_rate_target_percent > 0:
         yield _pass_rate(station_id, parts, rules)
@@ -93,7 +99,7 @@ def _inspection_time(station_id: str, parts: Sequence[PartSample], takt_s: float
 
 
 def judge_control_chart(session: Session, station_id: str, rules: RuleValues, now: datetime) -> Iterator[Finding]:
-    """What the p-chart says; nothing while there are too few parts for its limits.
+    """What the p-chart says; it cannot say while there are too few parts for its limits.
 
     Subgroups begin at midnight (UTC) and end when full, so that looks at different times and of different replicas
     see the same points. The centre line is that of the 25 subgroups before the last eight: it follows a process
@@ -107,10 +113,12 @@ def judge_control_chart(session: Session, station_id: str, rules: RuleValues, no
     for _ in range(2):  # the share of rejects may ask for larger subgroups than those it was taken from
         rejected = samples.rejections(session, station_id, skip=today % size, limit=_SUBGROUPS * size)
         if len(rejected) < _SUBGROUPS * size:
+            yield Finding("control_chart", station_id, unsure=f"fewer than {_SUBGROUPS} subgroups of {size} parts")
             return
         baseline = rejected[: control_chart.BASELINE_SUBGROUPS * size]
         needed = control_chart.needed_size(sum(baseline) / len(baseline), rules.control_chart_parts)
         if needed is None or needed > _MOST_SUBGROUP_PARTS:
+            yield Finding("control_chart", station_id, unsure="rejects, or passes, are too rare for a p-chart")
             return
         if needed <= size:
             break
@@ -141,10 +149,14 @@ def judge_drift(session: Session, station_id: str, rules: RuleValues) -> Iterato
     recent = samples.look_at(session, station_id, skip=0, limit=wanted)
     reference = samples.look_at(session, station_id, skip=wanted, limit=_REFERENCE_TIMES * wanted)
     if len(reference.scores) < _REFERENCE_TIMES * wanted:
+        why = f"the model in use has judged fewer than {(1 + _REFERENCE_TIMES) * wanted} parts"
+        yield from (Finding(rule, station_id, unsure=why) for rule in ("score_drift", "class_drift"))
         return
     yield _drift("score", station_id, drift.score_psi(recent.scores, reference.scores), rules)
     if min(sum(recent.classes.values()), sum(reference.classes.values())) >= _LEAST_FOUND:
         yield _drift("class", station_id, drift.class_psi(recent.classes, reference.classes), rules)
+    else:
+        yield Finding("class_drift", station_id, unsure=f"fewer than {_LEAST_FOUND} defects to compare")
 
 
 def _drift(what: str, station_id: str, index: float, rules: RuleValues) -> Finding:

@@ -1,6 +1,7 @@
 """Every query on alerts."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, func, select
@@ -22,6 +23,12 @@ def find_open(session: Session, dedupe_key: str) -> Alert | None:
 def open_keys(session: Session) -> set[str]:
     """The causes of all alerts that are not resolved yet."""
     return set(session.exec(select(Alert.dedupe_key).where(col(Alert.resolved_at).is_(None))))
+
+
+def open_since(session: Session) -> Mapping[str, datetime]:
+    """The causes of all alerts that are not resolved yet, and when each was found last."""
+    query = select(Alert.dedupe_key, Alert.last_seen_at).where(col(Alert.resolved_at).is_(None))
+    return dict(session.exec(query).all())
 
 
 def count_open(session: Session) -> Mapping[str, int]:

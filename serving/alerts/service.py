@@ -1,6 +1,7 @@
 """Raising, resolving and acknowledging alerts. The sessions are those of `Database.write` jobs."""
 
 from datetime import datetime
+from typing import Final
 from uuid import uuid4
 
 from sqlmodel import Session
@@ -13,6 +14,8 @@ from serving.audit.repository import lock_chain
 from serving.clock import utc_now
 from serving.errors import NotFound
 from serving.tables import Alert, OutboxEvent
+
+_MESSAGE: Final = 2000
 
 
 def raise_alert(
@@ -35,7 +38,7 @@ def raise_alert(
     if alert is not None:
         alert.occurrences += 1
         alert.last_seen_at = at
-        alert.message = message[:2000]
+        alert.message = message[:_MESSAGE]
         session.add(alert)
         return alert.id
     alert = Alert.model_validate(
@@ -43,7 +46,7 @@ def raise_alert(
             "id": str(uuid4()),
             "severity": severity,
             "title": title,
-            "message": message[:2000],
+            "message": message[:_MESSAGE],
             "dedupe_key": dedupe_key,
             "station_id": station_id,
             "created_at": at,
@@ -55,13 +58,22 @@ def raise_alert(
     return alert.id
 
 
-def resolve_alert(session: Session, dedupe_key: str, now: datetime | None = None) -> bool:
-    """Whether an alert with this key was open; it is resolved now."""
+def resolve_alert(session: Session, dedupe_key: str, now: datetime | None = None, *, because: str = "") -> bool:
+    """Whether an alert with this key was open; it is resolved now.
+
+    Args:
+        session: Of the writer.
+        dedupe_key: The cause.
+        now: This moment.
+        because: Why it ends, where that is not that the cause is gone; the message says so.
+    """
     alert = repository.find_open(session, dedupe_key)
     if alert is None:
         return False
     at = now or utc_now()
     alert.resolved_at = at
+    if because:
+        alert.message = f"{alert.message[: _MESSAGE - len(because) - 2]}. {because}"
     session.add(alert)
     _publish(session, alert, at)
     return True

@@ -1,9 +1,9 @@
 """Judges every station by the rules, every few seconds and beside the inspect path."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -11,7 +11,7 @@ import structlog
 from sqlmodel import Session
 
 from serving.alerts import repository, samples
-from serving.alerts.judging import Finding, judge_control_chart, judge_drift, judge_window
+from serving.alerts.judging import WINDOW_RULES, Finding, judge_control_chart, judge_drift, judge_window
 from serving.alerts.rules import AlertRules, RuleValues
 from serving.alerts.service import raise_alert, resolve_alert
 from serving.clock import Clock
@@ -23,6 +23,8 @@ from serving.platform import Platform
 POLL_S: Final = 10.0
 # Drift asks for thousands of rows and is slow by nature.
 _DRIFT_EVERY_S: Final = 300.0
+# An alert whose rule cannot say any more ends after a window without its cause, but not within a break of the line.
+_UNSURE_FOR_AT_LEAST: Final = timedelta(hours=1)
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +32,8 @@ _log = structlog.get_logger(__name__)
 class RuleWatch:
     """Looks every few seconds at the stations that have inspected a part, or whose rules were changed, since.
 
-    A station that makes no parts keeps its alerts: nothing says that their cause is gone. What cannot be stored is
+    Where a rule cannot say any more (too few parts), its alert stays for a while: nothing says that the cause is gone.
+    Then it ends and says why, so that the next time the cause is found people are told anew. What cannot be stored is
     judged again at the next look.
     """
 
@@ -71,9 +74,10 @@ class RuleWatch:
         rules, now = self._rules(), self._clock()
         with self._database.read() as session:
             newest = samples.newest_parts(session)
+            still_open = repository.open_since(session)
         for station_id, newest_at in newest.items():
             basis = (newest_at, rules.at(station_id))
-            if self._judged.get(station_id) == basis:
+            if self._judged.get(station_id) == basis and not _has_outlived(station_id, basis[1], still_open, now):
                 continue
             findings = self._judge(station_id, basis[1], now)
             if findings:
@@ -92,9 +96,9 @@ class RuleWatch:
             if looked_at is None or has_new_rules or not 0 <= (now - looked_at).total_seconds() < _DRIFT_EVERY_S:
                 findings.extend(judge_drift(session, station_id, rules))
                 self._drift_at[station_id] = now
-            still_open = repository.open_keys(session)
+            still_open = repository.open_since(session)
         # Most looks find all well, and the writer hears nothing of them.
-        return [finding for finding in findings if finding.severity or finding.dedupe_key in still_open]
+        return [finding for finding in findings if finding.severity or _ends(finding, rules, still_open, now)]
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -120,10 +124,27 @@ async def judging_stations(platform: Platform) -> AsyncIterator[None]:
         await watch.stop()
 
 
+def _is_old(found_at: datetime, rules: RuleValues, now: datetime) -> bool:
+    return now - found_at >= max(timedelta(minutes=rules.alert_window_min), _UNSURE_FOR_AT_LEAST)
+
+
+def _ends(finding: Finding, rules: RuleValues, still_open: Mapping[str, datetime], now: datetime) -> bool:
+    """Whether an alert is open that ends with what the rule says, or with its having nothing to say for long."""
+    found_at = still_open.get(finding.dedupe_key)
+    return found_at is not None and (not finding.unsure or _is_old(found_at, rules, now))
+
+
+def _has_outlived(station_id: str, rules: RuleValues, still_open: Mapping[str, datetime], now: datetime) -> bool:
+    """Whether an alert is open although the parts it tells of have left the window."""
+    keys = [Finding(rule, station_id).dedupe_key for rule in WINDOW_RULES]
+    return any(_is_old(still_open[key], rules, now) for key in keys if key in still_open)
+
+
 def _apply(session: Session, findings: list[Finding], now: datetime) -> None:
     for finding in findings:
         if finding.severity is None:
-            resolve_alert(session, finding.dedupe_key, now)
+            because = f"Ended without a new judgement: {finding.unsure}" if finding.unsure else ""
+            resolve_alert(session, finding.dedupe_key, now, because=because)
             continue
         raise_alert(
             session, finding.severity, finding.title, finding.message, finding.dedupe_key, finding.station_id, now

@@ -33,10 +33,10 @@ async def update_config(
     platform: PlatformDep, _user: Engineer, actor: CurrentActor, update: ConfigUpdate
 ) -> ConfigChanged:
     """Changes what may be changed at run time, at once and on every replica; what is left out stays as it is."""
-    now = platform.clock()
+    now, patch = platform.clock(), update.patch_of(platform.config.current)
 
     def write(session: Session) -> list[str]:
-        return service.change(session, platform.settings, update.patch, expected=update.version, by=actor, now=now)
+        return service.change(session, platform.settings, patch, expected=update.version, by=actor, now=now)
 
     return await _changed(platform, write)
 

@@ -24,16 +24,11 @@ Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
 _READ_AT_START = frozenset(Settings.model_fields) - frozenset(RuntimeConfig.model_fields)
 
 
-class ConfigUpdate(StationRules):
-    """What to change; what is left out stays. `null` is back to what the environment or the default says.
-
-    `station_rules` is merged station by station and rule by rule; `null` takes out a rule or a station.
-    """
+class ConfigValues(StationRules):
+    """The keys that may be changed; `null` is back to what the environment or the default says."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
-    version: Version | None = None
-    """The version that the change was made from: with another one in force, 409 and nothing is changed."""
     station_rules: Annotated[dict[StationId, StationRules | None], Field(max_length=1000)] | None = None
     retention_pass_days: KeepDays | None = None
     retention_uncertain_days: KeepDays | None = None
@@ -47,6 +42,25 @@ class ConfigUpdate(StationRules):
     log_level: LogLevel | None = None
     smtp_least_severity: Severity | None = None
 
+
+class ConfigUpdate(ConfigValues):
+    """What to change; what is left out stays. `null` is back to what the environment or the default says.
+
+    `station_rules` is merged station by station and rule by rule; `null` takes out a rule or a station. What `GET`
+    answers may be changed and sent back as a whole.
+    """
+
+    version: Version | None = None
+    """The version that the change was made from: with another one in force, 409 and nothing is changed."""
+    values: ConfigValues | None = None
+    """The same keys where `GET` shows them. Of those here, what is in force already stays as it is."""
+    updated_at: str | None = None
+    """As `GET` shows it; not looked at."""
+    updated_by: str | None = None
+    """As `GET` shows it; not looked at."""
+    fields: Annotated[list[dict[str, Any]], Field(max_length=1000)] | None = None
+    """As `GET` shows it; not looked at."""
+
     @model_validator(mode="before")
     @classmethod
     def _refuse_what_is_read_at_the_start(cls, body: Any) -> Any:
@@ -56,10 +70,14 @@ class ConfigUpdate(StationRules):
             raise ValueError(f"{names}: read when the platform starts; set it in the environment and restart")
         return body
 
-    @property
-    def patch(self) -> dict[str, Any]:
-        """What was sent, as a JSON Merge Patch."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude={"version"})
+    def patch_of(self, current: RuntimeConfig) -> dict[str, Any]:
+        """What was sent, as a JSON Merge Patch to what is in force."""
+        own = self.model_dump(mode="json", exclude_unset=True, include=set(ConfigValues.model_fields))
+        if self.values is None:
+            return own
+        held = current.model_dump(mode="json")
+        sent = self.values.model_dump(mode="json", exclude_unset=True)
+        return {name: value for name, value in sent.items() if held[name] != value} | own
 
 
 class RevertIn(BaseModel):

@@ -58,8 +58,13 @@ COLUMNS: Final = (
     Column("picture_deleted_at", "time"),
     Column("hold_reason", "text"),
     Column("requested_by", "text"),
+    Column("overruled_to", "text"),
+    Column("overrule_reason", "text"),
+    Column("overruled_by", "text"),
+    Column("overruled_at", "time"),
+    Column("effective_decision", "text"),
 )
-_MADE: Final = {"created_at_local", "defects", "defect_area_mm2"}
+_MADE: Final = {"created_at_local", "defects", "defect_area_mm2", "effective_decision"}
 STORED: Final = tuple(column.name for column in COLUMNS if column.name not in _MADE)
 """Those that are columns of the table as well."""
 
@@ -104,6 +109,7 @@ def _makers(defects: Mapping[str, Sequence[FoundDefect]], zone: ZoneInfo) -> lis
         "created_at_local": lambda values: values["created_at"].astimezone(zone).replace(tzinfo=None),
         "defects": lambda values: summary_of(defects.get(values["id"], ())),
         "defect_area_mm2": lambda values: _total_mm2(defects.get(values["id"], ())),
+        "effective_decision": lambda values: values["overruled_to"] or values["decision"],
     }
     return [made.get(column.name) or _stored(column.name) for column in COLUMNS]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -14,11 +15,11 @@ from serving.audit.record import record
 from serving.auth.dependencies import CurrentUser
 from serving.auth.principal import Principal
 from serving.export import service
-from serving.export.period import read_period
+from serving.export.period import Period, read_period
 from serving.export.report import ReportedInspection, ReportOrder, make_report
-from serving.export.repository import Chosen
 from serving.export.stream import FileFormat, RowStream, encoder_of
-from serving.inspections.schemas import Decision
+from serving.inspections.filtering import AskedFor
+from serving.inspections.repository import InspectionFilter
 from serving.inspections.upload import PartText
 from serving.platform import Platform, PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
@@ -42,23 +43,21 @@ _PDF: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/p
 )
 async def export_inspections(
     platform: PlatformDep,
-    user: CurrentUser,
     actor: CurrentActor,
+    asked: AskedFor,
     date_from: Annotated[str | None, Query(max_length=40, description=_MOMENT_TEXT)] = None,
     date_to: Annotated[str | None, Query(max_length=40, description=f"{_MOMENT_TEXT}; a day is included")] = None,
-    station_id: Station = None,
-    decision: Annotated[Decision | None, Query()] = None,
     file_format: Annotated[FileFormat, Query(alias="format")] = "csv",
     bom: Annotated[bool, Query(description="Begin CSV with a byte order mark, for Excel")] = False,
 ) -> StreamingResponse:
-    """All inspections as a file: CSV, XLSX or Parquet."""
+    """All inspections, or those that the filters leave, as a file: CSV, XLSX or Parquet."""
     zone = platform.config.current.zone
-    chosen = Chosen(read_period(date_from, date_to, zone), _stations_of(user, station_id), decision)
+    chosen = _within(asked, read_period(date_from, date_to, zone))
     stream = RowStream(platform.database, platform.exports, chosen, encoder_of(file_format, bom=bom), zone)
     await stream.open()
-    asked = {"format": file_format, "date_from": date_from, "date_to": date_to, "station_id": station_id}
-    told = partial(record, actor=actor, action="inspections.exported", subject="inspections")
-    await asyncio.wrap_future(platform.database.write(partial(told, after={**asked, "decision": decision})))
+    after = {"format": file_format, **_told(asked), "date_from": date_from, "date_to": date_to}
+    told = partial(record, actor=actor, action="inspections.exported", subject="inspections", after=after)
+    await asyncio.wrap_future(platform.database.write(told))
     name = f"ussop-inspections-{platform.clock().astimezone(zone):%Y-%m-%d}.{stream.ending}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingResponse(stream.pieces(), media_type=stream.media_type, headers=headers)
@@ -93,6 +92,21 @@ async def report_inspection(
         return found, None
 
     return await to_thread.run_sync(_report, platform, user, gather, inspection_id, limiter=platform.exports.threads)
+
+
+def _within(asked: InspectionFilter, period: Period) -> InspectionFilter:
+    """Those of them that were made in the period."""
+    since = [moment for moment in (asked.since, period.since) if moment is not None]
+    until = [moment for moment in (asked.until, period.until) if moment is not None]
+    return replace(asked, since=max(since, default=None), until=min(until, default=None))
+
+
+def _told(asked: InspectionFilter) -> dict[str, str | None]:
+    """What was asked for, for the audit log."""
+    told = {name: getattr(asked, name) for name in ("station_id", "decision")}
+    more = {name: getattr(asked, name) for name in ("effective_decision", "class_name", "part", "model_version")}
+    moments = {name: moment.isoformat() for name in ("since", "until") if (moment := getattr(asked, name)) is not None}
+    return told | {name: value for name, value in more.items() if value is not None} | moments
 
 
 def _report(platform: Platform, user: Principal, gather: Gather, name: str) -> Response:

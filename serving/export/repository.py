@@ -1,34 +1,19 @@
 """Every query of the exports."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, or_
+from sqlalchemy import Select, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, SQLModel, col, func, select
 
 from serving.export.columns import STORED, FoundDefect
-from serving.export.period import Period
+from serving.inspections.repository import InspectionFilter, conditions_of
 from serving.tables import Inspection, InspectionDetection, Station
 
 _INSPECTIONS: Final = SQLModel.metadata.tables["inspections"].c
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which inspections to export; None means all.
-
-    Attributes:
-        period: When they were made.
-        stations: Their stations.
-        decision: Their verdict.
-    """
-
-    period: Period = field(default_factory=Period)
-    stations: frozenset[str] | None = None
-    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +24,25 @@ class Place:
     inspection_id: str
 
 
-def newest_of(session: Session, chosen: Chosen) -> datetime | None:
+def newest_of(session: Session, chosen: InspectionFilter) -> datetime | None:
     """The time of the newest one, None if there is none."""
-    return session.exec(select(func.max(Inspection.created_at)).where(*_conditions(chosen))).one()
+    return session.exec(select(func.max(Inspection.created_at)).where(*conditions_of(chosen, in_order=True))).one()
 
 
 def page(
-    session: Session, chosen: Chosen, upto: datetime, after: Place | None, limit: int
+    session: Session, chosen: InspectionFilter, upto: datetime, after: Place | None, limit: int
 ) -> Sequence[Mapping[str, Any]]:
     """The next inspections in the order of the export, as values by `STORED` column."""
     rows = session.connection().execute(page_query(chosen, upto, after, limit))
     return [dict(zip(STORED, row, strict=True)) for row in rows]
 
 
-def page_query(chosen: Chosen, upto: datetime, after: Place | None, limit: int) -> Select[Any]:
+def page_query(chosen: InspectionFilter, upto: datetime, after: Place | None, limit: int) -> Select[Any]:
     """The same as a query: it begins where the last page ended, so that the last page costs what the first did."""
     at, own_id = col(Inspection.created_at), col(Inspection.id)
-    query = select_columns(*(_INSPECTIONS[name] for name in STORED)).where(*_conditions(chosen), at <= upto)
+    query = select_columns(*(_INSPECTIONS[name] for name in STORED)).where(
+        *conditions_of(chosen, in_order=True), at <= upto
+    )
     if after is not None:
         query = query.where(at >= after.created_at, or_(at > after.created_at, own_id > after.inspection_id))
     return query.order_by(at, own_id).limit(limit)
@@ -91,17 +78,3 @@ def number_of_part(session: Session, part_id: str, stations: frozenset[str] | No
 def station_name(session: Session, station_id: str) -> str:
     """What a station is called."""
     return session.exec(select(Station.name).where(Station.id == station_id)).one_or_none() or station_id
-
-
-def _conditions(chosen: Chosen) -> list[ColumnElement[bool]]:
-    at = col(Inspection.created_at)
-    conditions: list[ColumnElement[bool]] = []
-    if chosen.period.since is not None:
-        conditions.append(at >= chosen.period.since)
-    if chosen.period.until is not None:
-        conditions.append(at < chosen.period.until)
-    if chosen.stations is not None:
-        conditions.append(col(Inspection.station_id).in_(chosen.stations))
-    if chosen.decision is not None:
-        conditions.append(col(Inspection.decision) == chosen.decision)
-    return conditions

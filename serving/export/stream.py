@@ -13,8 +13,9 @@ from serving.export import repository
 from serving.export.columns import Row, rows_of
 from serving.export.csv_file import CsvFile
 from serving.export.parquet_file import ParquetFile
-from serving.export.repository import Chosen, Place
+from serving.export.repository import Place
 from serving.export.xlsx_file import XlsxFile
+from serving.inspections.repository import InspectionFilter
 
 FileFormat = Literal["csv", "xlsx", "parquet"]
 PAGE_SIZE: Final = 500
@@ -84,7 +85,9 @@ def encoder_of(file_format: FileFormat, *, bom: bool) -> Encoder:
 class RowStream:
     """One export. It ends with what was there when it began: who exports a running line gets to an end."""
 
-    def __init__(self, database: Database, exports: Exports, chosen: Chosen, encoder: Encoder, zone: ZoneInfo) -> None:
+    def __init__(
+        self, database: Database, exports: Exports, chosen: InspectionFilter, encoder: Encoder, zone: ZoneInfo
+    ) -> None:
         """Takes what to send and how."""
         self._database = database
         self._exports = exports

@@ -12,11 +12,10 @@ from serving.auth.dependencies import CurrentUser, require
 from serving.auth.principal import Principal
 from serving.errors import NotFound, PayloadTooLarge
 from serving.inspections import holds, overruling, repository, service
+from serving.inspections.filtering import AskedFor
 from serving.inspections.part_route import KEY_PATTERN, MOST_KEY_CHARACTERS, OPERATOR, PartRoute
 from serving.inspections.records import InspectionOrder, row_to_schema
-from serving.inspections.repository import InspectionFilter
 from serving.inspections.schemas import (
-    Decision,
     DeletedOut,
     HoldIn,
     InspectionList,
@@ -25,7 +24,6 @@ from serving.inspections.schemas import (
     OverruleIn,
 )
 from serving.inspections.upload import UPLOAD_BODY, PartText, read_upload
-from serving.moments import Moment
 from serving.platform import Platform, PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
 from serving.tables import Inspection, ReviewItem
@@ -112,32 +110,10 @@ def get_inspection(platform: PlatformDep, user: CurrentUser, inspection_id: Insp
         return row_to_schema(row, detections, platform.live.links.link_to(row.image_path, platform.clock()))
 
 
-def filter_of(
-    user: CurrentUser,
-    station_id: Annotated[str | None, Query(pattern=STATION_ID_PATTERN)] = None,
-    decision: Annotated[Decision | None, Query()] = None,
-    since: Annotated[Moment | None, Query(description="The earliest moment, with its offset from UTC")] = None,
-    until: Annotated[Moment | None, Query(description="The moment before which it was")] = None,
-    class_name: Annotated[str | None, Query(max_length=64, description="With a defect of this class")] = None,
-    part: Annotated[PartText | None, Query(description="How the part's id begins")] = None,
-    model_version: Annotated[str | None, Query(max_length=64)] = None,
-) -> InspectionFilter:
-    """What the query asks for, of what the caller may see.
-
-    Raises:
-        Forbidden: Of a station that the caller may not use.
-    """
-    if station_id is not None:
-        user.require_station(station_id)
-    return InspectionFilter(
-        station_id, decision, user.stations, since, until, class_name or None, part or None, model_version or None
-    )
-
-
 @router.get("/inspections")
 def list_inspections(
     platform: PlatformDep,
-    chosen: Annotated[InspectionFilter, Depends(filter_of)],
+    chosen: AskedFor,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> InspectionList:
@@ -162,7 +138,7 @@ async def delete_inspection(
         lambda session: service.delete_inspection(session, inspection_id, by=actor, now=now)
     )
     path = await asyncio.wrap_future(deleted)
-    platform.statistics.note_deleted()
+    platform.statistics.note_changed()
     try:
         await asyncio.to_thread(platform.live.media.discard, path)
     except OSError as error:
@@ -186,6 +162,7 @@ async def overrule_inspection(
         return overruling.overrule(session, inspection_id, wanted, model_classes=classes, actor=actor, now=now)
 
     row, item = await asyncio.wrap_future(platform.database.write(overrule))
+    platform.statistics.note_changed()
     shown = await asyncio.to_thread(_shown, platform, row)
     place = {"review_item_id": item.id if item else None, "review_state": item.state if item else None}
     return OverruledOut.model_validate({"inspection": shown, **place})

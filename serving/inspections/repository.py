@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,7 +23,8 @@ class InspectionFilter:
 
     Attributes:
         station_id: Those of one station.
-        decision: Those of one verdict.
+        decision: Those of one verdict of the model.
+        effective_decision: Those of one verdict that holds: a person's where one overruled it, else the model's.
         stations: Those of these stations alone, whatever else is asked for.
         since: Those from that moment on.
         until: Those before that moment.
@@ -34,6 +35,7 @@ class InspectionFilter:
 
     station_id: str | None = None
     decision: str | None = None
+    effective_decision: str | None = None
     stations: frozenset[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -91,14 +93,23 @@ def detections_of(session: Session, inspection_ids: Iterable[str]) -> Mapping[st
 
 def list_page(session: Session, chosen: InspectionFilter, *, limit: int, offset: int) -> Sequence[Inspection]:
     """One page, newest first."""
-    query = select(Inspection).where(*_conditions(chosen))
+    query = select(Inspection).where(*conditions_of(chosen))
     query = query.order_by(col(Inspection.created_at).desc(), col(Inspection.id).desc())
     return session.exec(query.limit(limit).offset(offset)).all()
 
 
 def count(session: Session, chosen: InspectionFilter) -> int:
     """The number of inspections on all pages."""
-    return session.exec(select(func.count()).select_from(Inspection).where(*_conditions(chosen))).one()
+    if chosen.effective_decision is None:
+        return _number(session, chosen)
+    # Those of the verdict without the few that were overruled, and the few that were overruled to it: SQLite counts
+    # either in an index, while the verdict that holds is looked up row by row.
+    rest, wanted = replace(chosen, effective_decision=None), chosen.effective_decision
+    decision, overruled_to = col(Inspection.decision), col(Inspection.overruled_to)
+    of_model = _number(session, rest, decision == wanted)
+    taken = _number(session, rest, decision == wanted, overruled_to.is_not(None), overruled_to != wanted)
+    given = _number(session, rest, decision != wanted, overruled_to.is_not(None), overruled_to == wanted)
+    return of_model - taken + given
 
 
 def remove(session: Session, inspection_id: str) -> None:
@@ -134,12 +145,25 @@ def paths_deleted_since(session: Session, since: datetime) -> Sequence[str]:
     return [str(json.loads(before)["image_path"]) for before in session.exec(query) if before]
 
 
-def _conditions(chosen: InspectionFilter) -> list[ColumnElement[bool]]:
+def _number(session: Session, chosen: InspectionFilter, *more: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(Inspection)
+    return session.exec(query.where(*conditions_of(chosen), *more)).one()
+
+
+def conditions_of(chosen: InspectionFilter, *, in_order: bool = False) -> list[ColumnElement[bool]]:
+    """What an inspection must fulfil to be among those.
+
+    Args:
+        chosen: Which ones.
+        in_order: Whether the query walks through the inspections by time anyway, page by page.
+    """
     conditions: list[ColumnElement[bool]] = []
     if chosen.station_id is not None:
         conditions.append(col(Inspection.station_id) == chosen.station_id)
     if chosen.decision is not None:
         conditions.append(col(Inspection.decision) == chosen.decision)
+    if chosen.effective_decision is not None:
+        conditions.append(_holds(chosen.effective_decision))
     if chosen.stations is not None:
         conditions.append(col(Inspection.station_id).in_(chosen.stations))
     if chosen.since is not None:
@@ -147,11 +171,22 @@ def _conditions(chosen: InspectionFilter) -> list[ColumnElement[bool]]:
     if chosen.until is not None:
         conditions.append(col(Inspection.created_at) < chosen.until)
     if chosen.class_name is not None:
-        # By class first: its index leads to few rows, while asking each inspection would visit all of them.
-        found = select(InspectionDetection.inspection_id).where(InspectionDetection.class_name == chosen.class_name)
-        conditions.append(col(Inspection.id).in_(found))
+        conditions.append(_has_found(chosen.class_name, in_order=in_order))
     if chosen.part is not None:
         conditions.append(col(Inspection.part_id).startswith(chosen.part, autoescape=True))
     if chosen.model_version is not None:
         conditions.append(col(Inspection.model_version) == chosen.model_version)
     return conditions
+
+
+def _holds(decision: str) -> ColumnElement[bool]:
+    # Written as the index has it.
+    return func.coalesce(col(Inspection.overruled_to), col(Inspection.decision)) == decision
+
+
+def _has_found(class_name: str, *, in_order: bool) -> ColumnElement[bool]:
+    found = select(InspectionDetection.inspection_id).where(InspectionDetection.class_name == class_name)
+    if in_order:  # each inspection is asked once in all; a list of all that have the class would be made for each page
+        return found.where(col(InspectionDetection.inspection_id) == col(Inspection.id)).exists()
+    # By class first: its index leads to few rows, while asking each inspection would visit all of them.
+    return col(Inspection.id).in_(found)

@@ -22,7 +22,7 @@ class ModelVersionOut(BaseModel):
     """One version of the model."""
 
     id: str
-    """Its version in the registry."""
+    """Its version in the registry; `bundle-…` for a model in use that the registry has not seen."""
     name: str
     version: str
     status: VersionStatus

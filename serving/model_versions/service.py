@@ -98,7 +98,16 @@ def _held_versions(switch: ModelSwitch, active: LoadedModel | None, mlflow_port:
         pointer = switch.pointer(alias)
         if pointer is not None and pointer.version is not None and all(m.id != pointer.version for m in held):
             held.append(_from_pointer(alias, pointer, pointer.version, active, mlflow_port))
+    if active is not None and active.registry_version is None:
+        held.insert(0, _unregistered(active, mlflow_port))
     return held
+
+
+def _unregistered(active: LoadedModel, mlflow_port: int) -> ModelVersionOut:
+    """The model in use that no registry has seen yet: that of a first start, or of a platform without jobs."""
+    shown = _from_pointer(DEPLOYED, Pointer(active.digest), f"bundle-{active.digest[:12]}", active, mlflow_port)
+    own = active.version
+    return shown.model_copy(update={"version": own, "bundle_version": own, "aliases": [], "active": True})
 
 
 def _from_pointer(

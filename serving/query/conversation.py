@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from serving.errors import QueryUnavailable
+from serving.query.answering import GIVE_ANSWER, GiveAnswer, answer_of
 from serving.query.findings import Finding
-from serving.query.grounding import Grounds
 from serving.query.language_service import LanguageService, size_of
 from serving.query.prompt import correction
 from serving.query.refusal import NOT_IN_DATA, NotInData
@@ -23,7 +23,6 @@ MOST_CALLS: Final = 8
 MOST_PICTURES: Final = 3
 MOST_TOKENS: Final = 60_000
 _LONGEST_RESULT: Final = 16_000  # characters
-_LONGEST_ANSWER: Final = 2_000
 _TOKENS_PER_PICTURE: Final = 800  # 768 x 768 pixels / 750. Source: Anthropic's documentation, "Vision"
 _CHARACTERS_PER_TOKEN: Final = 4
 
@@ -33,7 +32,7 @@ class Talk:
     """What came of a talk.
 
     Attributes:
-        answer: The text, None where there is none with a ground.
+        answer: The text, made of what the model chose; None where it chose nothing that is there.
         findings: What the tools found.
         calls: Tools called, refused calls among them.
         pictures: Pictures sent.
@@ -75,42 +74,54 @@ class Conversation:
         was_corrected = False
         while True:
             turn, may_call = await self._next_turn()
-            if turn.calls:
+            given = next((call for call in turn.calls if call.name == GIVE_ANSWER), None)
+            if given is None and turn.calls:
                 if not may_call:
                     raise QueryUnavailable("the language model used up its budget without an answer")
                 self._messages += [turn.to_message(), await self._results(turn.calls)]
                 continue
-            if turn.text.startswith(NOT_IN_DATA.rstrip(".")):
+            if given is None and turn.text.startswith(NOT_IN_DATA.rstrip(".")):
                 return self.talk
-            missing = self._missing(turn)
-            if missing is None:
-                self.talk.answer = turn.text
-                return self.talk
-            if was_corrected or not may_call:
+            problem = self._settle(given)
+            if not problem or was_corrected or not may_call:
                 return self.talk
             was_corrected = True
-            if turn.content:
-                self._messages.append(turn.to_message())
-            self._messages.append({"role": "user", "content": correction(missing)})
+            self._correct(turn, given, problem)
+
+    def _settle(self, given: ToolUseBlock | None) -> str:
+        """Makes the answer of what was given; says what is wrong with it, and makes none then."""
+        if given is None:
+            return correction(looked_up=bool(self.talk.findings))
+        try:
+            self.talk.answer = answer_of(given.input, self.talk.findings, saw_picture=self.talk.pictures > 0)
+        except NotInData as error:
+            return str(error)
+        return ""
+
+    def _correct(self, turn: Turn, given: ToolUseBlock | None, problem: str) -> None:
+        if turn.content:
+            self._messages.append(turn.to_message())
+        if given is None:
+            self._messages.append({"role": "user", "content": problem})
+            return
+        told = {call.id: problem if call is given else "not called: there was an answer" for call in turn.calls}
+        results = [
+            {"type": "tool_result", "tool_use_id": key, "is_error": True, "content": text[:1000]}
+            for key, text in told.items()
+        ]
+        self._messages.append({"role": "user", "content": results})
 
     async def _next_turn(self) -> tuple[Turn, bool]:
         """The model's next turn, and whether it could call tools."""
         talk = self.talk
         estimate = size_of(self._messages) // _CHARACTERS_PER_TOKEN + talk.pictures * _TOKENS_PER_PICTURE
         may_call = talk.turns < MOST_TURNS - 1 and talk.calls < MOST_CALLS and talk.tokens + 2 * estimate < MOST_TOKENS
-        turn = await self._service.ask(self._system, self._messages, self._tools, may_call=may_call)
+        turn = await self._service.ask(
+            self._system, self._messages, self._tools, must_call=None if may_call else GIVE_ANSWER
+        )
         talk.turns += 1
         talk.tokens += max(estimate, turn.usage.input_tokens + turn.usage.output_tokens)
         return turn, may_call
-
-    def _missing(self, turn: Turn) -> list[str] | None:
-        """What the answer says without a ground; an empty list where nothing was looked up, None where all is well."""
-        if not self.talk.findings or not turn.text:
-            return []
-        missing = Grounds(self.talk.findings).missing(turn.text)
-        if len(turn.text) > _LONGEST_ANSWER or turn.stop_reason == "max_tokens":
-            missing.append("an answer of this length")
-        return missing or None
 
     async def _results(self, calls: list[ToolUseBlock]) -> dict[str, Any]:
         return {"role": "user", "content": [await self._result(call) for call in calls]}
@@ -121,7 +132,8 @@ class Conversation:
             finding = await self._call(call)
         except NotInData as error:
             return head | {"is_error": True, "content": str(error)[:1000]}
-        content: list[dict[str, Any]] = [{"type": "text", "text": _to_text(finding)}]
+        text = _to_text(finding, len(self.talk.findings) + 1)
+        content: list[dict[str, Any]] = [{"type": "text", "text": text}]
         if finding.picture is not None:
             data = base64.b64encode(finding.picture).decode()
             source = {"type": "base64", "media_type": "image/jpeg", "data": data}
@@ -139,26 +151,30 @@ class Conversation:
         if call.name == "look_at_picture" and self.talk.pictures >= MOST_PICTURES:
             raise NotInData("no more pictures: answer with what was found")
         finding = await self._in_thread(lambda: self._toolbox.call(call.name, call.input))
-        if len(_to_text(finding)) > _LONGEST_RESULT:
+        if len(_to_text(finding, MOST_CALLS)) > _LONGEST_RESULT:
             raise NotInData("that is too much at once: ask for a shorter period or fewer rows")
         return finding
 
 
 def describe(toolbox: Toolbox, *, pictures: bool) -> list[dict[str, Any]]:
-    """The tools as the service wants them described: those that this caller may use."""
+    """The tools as the service wants them described: those that this caller may use, and the one that answers."""
     left_out = set() if pictures else {"look_at_picture"}
     if toolbox.analytics.is_restricted:
         left_out.add("list_model_versions")
-    return [
+    described = [
         {"name": name, "description": tool.description, "input_schema": _schema_of(tool.asks.model_json_schema())}
         for name, tool in toolbox.tools.items()
         if name not in left_out
     ]
+    answers = {"name": GIVE_ANSWER, "description": (GiveAnswer.__doc__ or "").strip()}
+    return [*described, answers | {"input_schema": _schema_of(GiveAnswer.model_json_schema())}]
 
 
 def _schema_of(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key not in {"title", "description"}}
 
 
-def _to_text(finding: Finding) -> str:
-    return json.dumps({"filters": finding.filters, **finding.values}, ensure_ascii=False, separators=(",", ":"))
+def _to_text(finding: Finding, number: int) -> str:
+    return json.dumps(
+        {"result": number, "filters": finding.filters, **finding.values}, ensure_ascii=False, separators=(",", ":")
+    )

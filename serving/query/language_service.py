@@ -78,7 +78,12 @@ class LanguageService:
             await self._client.close()
 
     async def ask(
-        self, system: str, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], *, may_call: bool
+        self,
+        system: str,
+        messages: Sequence[dict[str, Any]],
+        tools: Sequence[dict[str, Any]],
+        *,
+        must_call: str | None,
     ) -> Turn:
         """The model's next turn.
 
@@ -86,7 +91,7 @@ class LanguageService:
             system: Its rules.
             messages: What was said so far.
             tools: What it may call.
-            may_call: Whether it may call any of them now.
+            must_call: The one that it must call now; None leaves it the choice.
 
         Raises:
             QueryUnavailable: The service cannot be reached, refuses, is late, or answers nonsense.
@@ -103,7 +108,7 @@ class LanguageService:
                 system=system,
                 messages=list(messages),
                 tools=list(tools),
-                tool_choice={"type": "auto" if may_call else "none"},
+                tool_choice={"type": "auto"} if must_call is None else {"type": "tool", "name": must_call},
             )
             return Turn.model_validate_json(answer.http_response.content)
         # What the service says of a failure may repeat what it was sent: neither caller nor log gets it.

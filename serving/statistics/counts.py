@@ -76,5 +76,7 @@ ByVersion = dict[tuple[str, str], Count]
 """Inspections by station and version of the model."""
 ByClass = dict[tuple[str, str], Defects]
 """Defects by station and class."""
+ByOverruling = dict[tuple[str, str], int]
+"""Overruled inspections by the model's verdict and the person's."""
 Stations = frozenset[str] | None
 """Which stations to look at; None means all."""

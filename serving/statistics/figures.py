@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from serving.statistics.counts import Count, Defects
-from serving.statistics.schemas import DefectClassOut, StationYield, StatisticsOut, VersionYield
+from serving.statistics.counts import ByOverruling, Count, Defects
+from serving.statistics.schemas import DefectClassOut, EffectiveOut, StationYield, StatisticsOut, VersionYield
 from serving.statistics.scope import Scope
 from serving.statistics.window import Window
 
@@ -35,6 +35,7 @@ def to_statistics(window: Window, scope: Scope, since: datetime, counted_at: dat
         ],
         by_station=[StationYield(station_id=name, **_timed(count)) for name, count in sorted(by_station.items())],
         defects=defects,
+        effective=_effective(total, window.overruled),
     )
 
 
@@ -70,6 +71,19 @@ def yield_of(count: Count) -> dict[str, Any]:
         "uncertain": count.uncertain,
         "pass_rate": count.pass_rate,
     }
+
+
+def _effective(total: Count, overruled: ByOverruling) -> EffectiveOut:
+    number = {"pass": total.passed, "fail": total.failed, "uncertain": total.uncertain}
+    changed = 0
+    for (decision, instead), count in overruled.items():
+        if decision != instead:  # a person may have gone back to what the model said
+            number[decision] -= count
+            number[instead] += count
+            changed += count
+    held = Count(number["pass"], number["fail"], number["uncertain"])
+    fields = {"passed": held.passed, "failed": held.failed, "uncertain": held.uncertain}
+    return EffectiveOut(**fields, pass_rate=held.pass_rate, overruled=changed)
 
 
 def _timed(count: Count) -> Mapping[str, Any]:

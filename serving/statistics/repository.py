@@ -10,7 +10,7 @@ from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
-from serving.statistics.counts import ByClass, ByVersion, Count, Defects, Stations
+from serving.statistics.counts import ByClass, ByOverruling, ByVersion, Count, Defects, Stations
 from serving.tables import Inspection, InspectionDetection, OutboxEvent
 
 
@@ -82,6 +82,15 @@ def count_defects(session: Session, since: datetime, until: datetime, stations: 
         (station, name): Defects(int(number), int(measured), float(area_mm2 or 0.0))
         for station, name, number, measured, area_mm2 in found
     }
+
+
+def count_overruled(session: Session, since: datetime, until: datetime, stations: Stations = None) -> ByOverruling:
+    """The inspections in [since, until) whose verdict a person overruled."""
+    overruled_to = col(Inspection.overruled_to)
+    by = (col(Inspection.decision), overruled_to)
+    query = select_columns(*by, func.count()).where(*_within(since, until, stations), overruled_to.is_not(None))
+    found = session.connection().execute(query.group_by(*by))
+    return {(decision, instead): int(number) for decision, instead, number in found}
 
 
 def count_parts(

@@ -49,6 +49,18 @@ class DefectClassOut(BaseModel):
     """Number of those."""
 
 
+class EffectiveOut(BaseModel):
+    """How the inspections ended by the verdict that holds: a person's where one overruled it, else the model's."""
+
+    passed: int
+    failed: int
+    uncertain: int
+    pass_rate: float
+    """Share of *pass*, 0 to 1; 0 where nothing was inspected."""
+    overruled: int
+    """Number of those where a person said something else than the model."""
+
+
 class StatisticsOut(BaseModel):
     """Figures of the last hours."""
 
@@ -75,6 +87,8 @@ class StatisticsOut(BaseModel):
     by_model_version: list[VersionYield]
     by_station: list[StationYield]
     defects: list[DefectClassOut]
+    effective: EffectiveOut
+    """By the verdicts that hold; every other figure here is of the model's own verdicts."""
 
 
 class PChartOut(BaseModel):

@@ -32,8 +32,8 @@ class Statistics:
     """Answers questions about what was inspected. Its methods block; `threads` says how many may run at once.
 
     An answer is kept for 30 s (trends: 60 s), but no longer than until the next event in the database, whichever
-    process stored it: who inspects a part and asks afterwards finds it counted. Deletions are noticed at once in the
-    process that did them, elsewhere when the answer expires.
+    process stored it: who inspects a part and asks afterwards finds it counted. Deletions and overruled verdicts are
+    noticed at once in the process that did them, elsewhere when the answer expires.
     """
 
     def __init__(self, database: Database, zone: Callable[[], ZoneInfo], clock: Clock) -> None:
@@ -43,7 +43,7 @@ class Statistics:
         self._database = database
         self._zone = zone
         self._clock = clock
-        self._deleted = 0
+        self._changed = 0
         self._statistics: FigureCache[StatisticsOut] = FigureCache(_STATISTICS_GOOD_FOR_S)
         self._trends: FigureCache[TrendsOut] = FigureCache(_TRENDS_GOOD_FOR_S)
         self._parts: FigureCache[PartList] = FigureCache(_TRENDS_GOOD_FOR_S)
@@ -53,9 +53,9 @@ class Statistics:
         """The plant's time zone now."""
         return self._zone()
 
-    def note_deleted(self) -> None:
-        """Says that an inspection is gone."""
-        self._deleted += 1
+    def note_changed(self) -> None:
+        """Says that an inspection is gone or was overruled."""
+        self._changed += 1
 
     def figures(self, station_id: str | None) -> Mapping[str, Any]:
         """The statistics of the last day as JSON, for whoever sends them on.
@@ -151,7 +151,9 @@ class Statistics:
             uncertain=[count.uncertain for count in counts],
             pass_rate=[count.pass_rate if count.total else None for count in counts],
             first_pass_yield=[count.first_pass_yield for count in counts],
-            avg_inspection_time_ms=[count.mean_time_ms for count in counts],
+            avg_inspection_time_ms=[
+                None if count.mean_time_ms is None else round(count.mean_time_ms, 2) for count in counts
+            ],
             starts_at=buckets.starts_at,
             interval=interval,
             timezone=zone.key,
@@ -162,7 +164,7 @@ class Statistics:
 
     def _version(self) -> tuple[int | None, int]:
         with self._database.read() as session:
-            return repository.newest_event(session), self._deleted
+            return repository.newest_event(session), self._changed
 
 
 def _end(now: datetime) -> datetime:

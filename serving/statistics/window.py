@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from serving.statistics import repository, tally_repository
-from serving.statistics.counts import ByClass, ByVersion, Count, Defects, Stations
+from serving.statistics.counts import ByClass, ByOverruling, ByVersion, Count, Defects, Stations
 from serving.statistics.quarters import QUARTER, next_quarter, quarter_of, quarters_between
 
 
@@ -18,10 +18,12 @@ class Window:
     Attributes:
         inspections: By station and version of the model.
         defects: By station and class.
+        overruled: Of the inspections, those whose verdict a person overruled, by both verdicts.
     """
 
     inspections: ByVersion = field(default_factory=dict)
     defects: ByClass = field(default_factory=dict)
+    overruled: ByOverruling = field(default_factory=dict)
 
     @property
     def total(self) -> Count:
@@ -43,6 +45,7 @@ def read_totals(session: Session, since: datetime, until: datetime, stations: St
     window = Window(
         tally_repository.sum_inspections(session, first, quarter_of(until), stations),
         tally_repository.sum_defects(session, first, quarter_of(until), stations),
+        repository.count_overruled(session, since, until, stations),
     )
     for start, end in _untallied_stretches(session, since, until):
         for key, count in repository.count_inspections(session, start, end, stations).items():

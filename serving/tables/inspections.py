@@ -8,6 +8,8 @@ from sqlmodel import JSON, Column, Field, Index, SQLModel, UniqueConstraint, tex
 _STORED = text("picture_deleted_at IS NULL")
 _STORED_FAILURES = text("decision = 'fail' AND picture_deleted_at IS NULL")
 _ON_HOLD = text("held_at IS NOT NULL")
+_EFFECTIVE = text("coalesce(overruled_to, decision)")  # the verdict that holds
+_OVERRULED = text("overruled_to IS NOT NULL")
 
 
 class Inspection(SQLModel, table=True):
@@ -43,6 +45,14 @@ class Inspection(SQLModel, table=True):
             postgresql_where=_STORED_FAILURES,
         ),
         Index("ix_inspections_held", "held_at", sqlite_where=_ON_HOLD, postgresql_where=_ON_HOLD),
+        Index("ix_inspections_effective", _EFFECTIVE, "created_at"),
+        # The few verdicts that people overruled, by time, with all that is counted of them.
+        Index(
+            "ix_inspections_overruled",
+            *("created_at", "station_id", "decision", "overruled_to"),
+            sqlite_where=_OVERRULED,
+            postgresql_where=_OVERRULED,
+        ),
     )
 
     id: str = Field(primary_key=True, max_length=36)

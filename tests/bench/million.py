@@ -22,9 +22,9 @@ import typer
 from sqlalchemy import Engine, text
 
 from serving.database import Database, create_engine
-from serving.export.repository import Chosen
 from serving.export.stream import Exports, FileFormat, RowStream, encoder_of
 from serving.inspections import repository as inspections
+from serving.inspections.repository import InspectionFilter
 from serving.metrics.registry import Metrics
 from serving.schema import upgrade
 from serving.stations.service import ensure_exists
@@ -177,7 +177,9 @@ async def _tally(keeper: TallyKeeper) -> int:
 
 
 async def _export(database: Database, file_format: FileFormat) -> str:
-    stream = RowStream(database, Exports(), Chosen(), encoder_of(file_format, bom=False), ZoneInfo("Europe/Berlin"))
+    stream = RowStream(
+        database, Exports(), InspectionFilter(), encoder_of(file_format, bom=False), ZoneInfo("Europe/Berlin")
+    )
     started_s, size = time.monotonic(), 0
     await stream.open()
     first_ms = (time.monotonic() - started_s) * 1000

@@ -62,9 +62,45 @@ def test_nothing_is_said_when_parts_are_too_few_or_stop(database: Database, line
     line.now = _NOON + timedelta(seconds=1)
     line.watch.look()
     assert list(open_alerts(database)) == ["pass_rate:line-1"]
-    line.now = _NOON + timedelta(days=1)
+    line.now = _NOON + timedelta(minutes=59)
+    add_parts(database, ["pass"], line.now)
     line.watch.look()
-    assert list(open_alerts(database)) == ["pass_rate:line-1"]  # a line that stands is no better line
+    assert list(open_alerts(database)) == ["pass_rate:line-1"]  # a line that stands for a while is no better line
+
+
+def test_alert_ends_and_says_why_when_its_parts_are_long_past(database: Database, line: _Line) -> None:
+    add_parts(database, ["fail"] * 50, _NOON)
+    line.watch.look()
+    line.now = _NOON + timedelta(minutes=61)
+    line.watch.look()  # no part has come since
+    (old,) = all_alerts(database)
+    assert old.resolved_at == line.now
+    assert not old.acknowledged  # it stays among those that nobody has seen
+    assert old.message.startswith("Pass rate 0% is below the 90% target")
+    assert old.message.endswith(". Ended without a new judgement: 0 parts in 60 min, and 50 are needed")
+    line.now = _NOON + timedelta(hours=20)
+    add_parts(database, ["fail"] * 50, line.now)
+    line.watch.look()  # the next shift is told anew
+    assert [alert.occurrences for alert in all_alerts(database)] == [1, 1]
+    assert list(open_alerts(database)) == ["pass_rate:line-1"]
+    for minutes in (30, 70, 95):  # a trickle of parts; it is found at half past for the last time
+        line.now = _NOON + timedelta(hours=20, minutes=minutes)
+        add_parts(database, ["pass"] * 5, line.now)
+        line.watch.look()
+        assert bool(open_alerts(database)) == (minutes < 90)
+
+
+def test_chart_alert_ends_when_rejects_have_become_too_rare_to_chart(database: Database, line: _Line) -> None:
+    line.rules = AlertRules(pass_rate_target_percent=0, drift=False, control_chart_parts=20)
+    add_parts(database, (["fail"] + ["pass"] * 3) * 160 + ["fail"] * 20, _NOON)
+    line.watch.look()
+    assert list(open_alerts(database)) == ["control_chart:line-1"]
+    line.now = _NOON + timedelta(hours=2)
+    add_parts(database, ["pass"] * 700, line.now)
+    line.watch.look()
+    assert open_alerts(database) == {}
+    (ended,) = all_alerts(database)
+    assert ended.message.endswith("rejects, or passes, are too rare for a p-chart")
 
 
 def test_stations_have_rules_of_their_own_when_set(database: Database, line: _Line) -> None:

@@ -139,6 +139,20 @@ def test_change_is_refused_and_named_when_it_cannot_be(engineer: httpx.Client) -
     assert engineer.get(_PATH).json()["version"] == 0
 
 
+def test_answer_may_be_sent_back_when_it_was_changed(engineer: httpx.Client) -> None:
+    change(engineer, timezone="Asia/Kathmandu")
+    config = engineer.get(_PATH).json()
+    assert engineer.post(_PATH, json=config).json()["changed"] == []
+    config["values"]["takt_s"] = 3.5
+    answer = engineer.post(_PATH, json=config)
+    assert (answer.status_code, answer.json()["changed"], answer.json()["version"]) == (200, ["takt_s"], 2)
+    assert engineer.post(_PATH, json=config).status_code == 409  # it is of a version that is over
+    sources = {field["name"]: field["source"] for field in answer.json()["fields"]}
+    assert (sources["takt_s"], sources["timezone"], sources["drift_psi"]) == ("changed", "changed", "default")
+    answer = engineer.post(_PATH, json={"values": {"takt_s": 1, "nonsense": 1}})
+    assert (answer.status_code, "values.nonsense" in answer.json()["detail"]) == (422, True)
+
+
 def test_versions_are_numbered_and_lead_back_when_reverted(engineer: httpx.Client, admin_token: str) -> None:
     change(engineer, retention_fail_days=30, takt_s=2)
     change(engineer, takt_s=None, version=1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from serving.config import repository
 from serving.config.book import ConfigBook
-from serving.config.schemas import ConfigUpdate
+from serving.config.schemas import ConfigValues
 from serving.config.values import FROM_SETTINGS, RuntimeConfig, merge_patch
 from serving.database import Database
 from serving.settings import Settings
@@ -20,7 +20,7 @@ _JSON = st.recursive(
 
 
 def test_every_key_can_be_changed_when_it_is_one_of_runtime() -> None:
-    assert set(ConfigUpdate.model_fields) - {"version"} == set(RuntimeConfig.model_fields)
+    assert set(ConfigValues.model_fields) == set(RuntimeConfig.model_fields)
     for name in FROM_SETTINGS:
         declared = Settings.model_fields[name]
         assert RuntimeConfig.model_fields[name].annotation == declared.annotation

@@ -126,6 +126,34 @@ def test_rows_are_those_asked_for_when_filtered(viewer: httpx.Client, past: Past
     assert export(viewer, station_id="nowhere") == []
 
 
+def test_rows_are_those_of_the_list_when_its_filters_are_sent(viewer: httpx.Client, past: Past) -> None:
+    overruled = {"overruled_to": "pass", "overrule_reason": "=a reflection", "overruled_by": "op"}
+    more = overruled | {"overruled_at": START}
+    past.store(Part(START, "fail", part_id="A_1", model_version="2", defects=[("dent", 1.0)], more=more))
+    past.store(
+        Part(START + timedelta(hours=1), part_id="AB2"),
+        Part(START + timedelta(hours=2), "fail", part_id="A_3", defects=[("dent", 1.0), ("dent", 2.0)]),
+        Part(START + timedelta(hours=3), "fail", part_id="B_4", defects=[("scratch", 1.0)]),
+    )
+    third = (START + timedelta(hours=2)).isoformat()
+    for query in (
+        {"class_name": "dent"},
+        {"part": "A_"},
+        {"model_version": "2"},
+        {"effective_decision": "fail"},
+        {"effective_decision": "pass", "decision": "fail"},
+        {"since": third},
+        {"until": third, "class_name": "dent"},
+    ):
+        listed = viewer.get("/api/v1/inspections", params=query).json()["inspections"]
+        assert 0 < len(listed) < 4, query
+        assert [row["id"] for row in export(viewer, **query)] == [one["id"] for one in reversed(listed)], query
+    assert len(export(viewer, since=third, date_from="2026-03-01", date_to="2026-03-01T13:00:00Z")) == 1
+    first = export(viewer, model_version="2")[0]
+    assert (first["decision"], first["effective_decision"], first["overruled_by"]) == ("fail", "pass", "op")
+    assert first["overrule_reason"] == "'=a reflection"  # no formula
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -136,6 +164,8 @@ def test_rows_are_those_asked_for_when_filtered(viewer: httpx.Client, past: Past
         {"decision": "maybe"},
         {"format": "xls"},
         {"station_id": "a b"},
+        {"effective_decision": "maybe"},
+        {"since": "yesterday"},
         {"date_from": "0001-01-01T00:00:00+14:00"},
     ],
 )

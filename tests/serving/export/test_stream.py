@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from serving.export import repository, stream
-from serving.export.period import Period
-from serving.export.repository import Chosen, Place
+from serving.export.repository import Place
+from serving.inspections.repository import InspectionFilter
 from tests.serving.past import Part, Past
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_what_comes_later_is_left_out_when_the_export_has_begun(
 
 
 def test_each_page_begins_where_the_last_one_ended_when_planned(past: Past) -> None:
-    chosen = Chosen(Period(START, START + timedelta(days=9)))
+    chosen = InspectionFilter(since=START, until=START + timedelta(days=9))
     query = repository.page_query(chosen, START, Place(START, "a"), 500)
     compiled = query.compile(dialect=past.database.engine.dialect, compile_kwargs={"literal_binds": True})
     with past.database.engine.connect() as connection:

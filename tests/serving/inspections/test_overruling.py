@@ -2,7 +2,12 @@
 
 import httpx
 import pytest
+from sqlmodel import col, select
 
+from serving.database import Database
+from serving.inspections import repository
+from serving.inspections.repository import InspectionFilter
+from serving.tables import Inspection
 from tests.pictures import Colour, png_bytes, square_picture
 from tests.serving.conftest import bearer, log_in
 
@@ -113,3 +118,38 @@ def test_list_holds_what_fits_when_it_is_filtered(operator: httpx.Client) -> Non
     assert len(parts(model_version="1")) == 4
     assert parts(model_version="2") == set()
     assert operator.get("/api/v1/inspections", params={"since": "yesterday"}).status_code == 422
+
+
+def test_verdict_that_holds_is_a_persons_when_one_was_given(operator: httpx.Client) -> None:
+    passed, failed, escape, overkill = (_inspected(operator, colour) for colour in (None, "red", None, "red"))
+    before = operator.get("/api/v1/statistics").json()["effective"]
+    assert (before["passed"], before["failed"], before["overruled"]) == (2, 2, 0)
+    _overrule(operator, escape, "fail")
+    _overrule(operator, overkill, "pass")
+    _overrule(operator, passed, "fail")
+    _overrule(operator, passed, "pass")  # and back
+
+    def ids(**query: str) -> set[str]:
+        answer = operator.get("/api/v1/inspections", params=query).json()
+        assert answer["total"] == len(answer["inspections"])
+        return {one["id"] for one in answer["inspections"]}
+
+    assert ids(effective_decision="pass") == {passed, overkill}
+    assert ids(effective_decision="fail") == {failed, escape}
+    assert ids(effective_decision="fail", decision="pass") == {escape}
+    assert ids(decision="fail") == {failed, overkill}  # the reference's parameter stays the model's verdict
+    figures = operator.get("/api/v1/statistics").json()
+    assert (figures["passed"], figures["failed"]) == (2, 2)
+    assert figures["effective"] == {"passed": 2, "failed": 2, "uncertain": 0, "pass_rate": 0.5, "overruled": 2}
+    _overrule(operator, failed, "pass")
+    assert operator.get("/api/v1/statistics").json()["effective"]["pass_rate"] == 0.75
+
+
+def test_verdict_that_holds_is_found_by_index_when_listed(database: Database) -> None:
+    query = select(Inspection.id).where(*repository.conditions_of(InspectionFilter(effective_decision="fail")))
+    query = query.order_by(col(Inspection.created_at).desc()).limit(50)
+    engine = database.engine
+    compiled = query.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
+    with engine.connect() as connection:
+        plan = [str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]
+    assert plan == ["SEARCH inspections USING INDEX ix_inspections_effective (<expr>=?)"]

@@ -7,7 +7,15 @@ from serving.app import create_app
 from serving.errors import ConfigurationError
 from serving.settings import Settings
 from tests.serving.conftest import bearer, log_in
+from tests.serving.declared import document
 from tests.serving.server import serve
+
+
+class _Any(dict[str, str]):
+    """Fills every parameter of a path."""
+
+    def __missing__(self, name: str) -> str:
+        return "1"
 
 
 @pytest.fixture
@@ -24,6 +32,17 @@ def test_sixth_request_is_refused_when_five_are_allowed(client: httpx.Client, pa
     assert refused.json()["code"] == "rate_limited"
     assert refused.headers["x-ratelimit-limit"] == "5"
     assert 1 <= int(refused.headers["retry-after"]) <= 60
+
+
+def test_every_route_is_refused_when_the_allowance_is_used_up(client: httpx.Client) -> None:
+    for _ in range(5):
+        client.get("/api/v1/health")
+    routes = [(method, path) for path, methods in document()["paths"].items() for method in methods]
+    let_through = {
+        (method, path) for method, path in routes if client.request(method, path.format_map(_Any())).status_code != 429
+    }
+    assert len(routes) > 80
+    assert let_through == {("post", "/api/v1/auth/login"), ("get", "/static/images/{path}")}  # limits of their own
 
 
 def test_limit_holds_when_forwarding_headers_rotate(client: httpx.Client) -> None:

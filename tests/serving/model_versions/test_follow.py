@@ -116,6 +116,15 @@ def test_platform_goes_on_and_starts_again_when_the_registry_dies(
         assert inspected(client)[0] == "1"
 
 
+def test_model_in_use_is_listed_when_no_registry_has_seen_it(settings: Settings, tiny_bundle: Bundle) -> None:
+    nobody = settings.model_copy(update={"mlflow_port": free_port()})
+    with signed_in(create_app(nobody), "viewer") as client:
+        answer = client.get("/api/v1/models").json()
+        (only,) = answer["models"]
+        assert (only["active"], only["status"], answer["registry"]) == (True, "deployed", "unavailable")
+        assert (only["bundle_digest"], only["version"]) == (tiny_bundle.digest, tiny_bundle.manifest.version)
+
+
 @pytest.mark.usefixtures("two_versions")
 def test_registry_hears_of_the_rollback_when_it_is_back(settings: Settings, rest: MlflowRest) -> None:
     with signed_in(create_app(settings), "engineer") as client:

@@ -47,6 +47,12 @@ def call(name: str, number: int = 0, **wanted: Any) -> dict[str, Any]:
     return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": wanted}
 
 
+def gives(*figures: str, result: int = 1, remark: str | None = None) -> dict[str, Any]:
+    """The answer: figures of one result."""
+    facts = [{"result": result, "figures": list(figures)}] if figures else []
+    return call("give_answer", 99, facts=facts, **({} if remark is None else {"picture_remark": remark}))
+
+
 def in_turn(*replies: Reply) -> Script:
     """Answers one after the other, the last one for ever."""
     left = list(replies)

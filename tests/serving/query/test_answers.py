@@ -15,16 +15,19 @@ from tests.contracts.reference import as_documented
 from tests.serving.api_keys.test_limits import make_key
 from tests.serving.conftest import bearer, log_in
 from tests.serving.query.conftest import QUESTION, AskedPlant
-from tests.serving.query.fake_service import KEY, Reply, call, names_of, results_in, says, text
+from tests.serving.query.fake_service import KEY, Reply, call, gives, names_of, results_in, says, text
 
 _COUNT = call("count_defects", period="this week", station="Station 3", defect_class="scratches")
-_GOOD = '17 scratches were detected at station "line-3" over the last 7 days.'
+_GOOD = gives("defects_of_class", "inspections")
 
 
 def test_answer_carries_what_it_rests_on_when_tools_were_called(plant: AskedPlant) -> None:
-    plant.fake.will(says(_COUNT), says(text(_GOOD)))
+    plant.fake.will(says(_COUNT), says(_GOOD))
     answer = as_documented(plant.ask())
-    assert (answer["question"], answer["answer"], answer["backend"]) == (QUESTION, _GOOD, "anthropic")
+    assert (answer["question"], answer["backend"]) == (QUESTION, "anthropic")
+    told = '17 defects of class "scratch", 14 inspections at station "line-3", this week ('
+    assert answer["answer"].startswith(told)
+    assert answer["answer"].endswith(", UTC).")
     assert answer["answered"] is True
     assert [row["values"]["defects_of_class"] for row in answer["figures"]] == [17]
     wanted = answer["filters"][0]["values"]
@@ -32,7 +35,8 @@ def test_answer_carries_what_it_rests_on_when_tools_were_called(plant: AskedPlan
     first, second = plant.fake.requests
     assert first["messages"] == [{"role": "user", "content": QUESTION}]
     assert first["model"] == plant.settings.vlm_model
-    assert json.loads(results_in(second)[0]["content"][0]["text"])["defects_of_class"] == 17
+    result = json.loads(results_in(second)[0]["content"][0]["text"])
+    assert (result["result"], result["defects_of_class"]) == (1, 17)
     assert plant.fake.paths == ["/v1/messages"] * 2
     assert KEY in " ".join(plant.fake.headers[0].values())
 
@@ -41,10 +45,12 @@ def test_picture_goes_along_made_smaller_when_the_model_looks_at_it(plant: Asked
     plant.fake.will(
         says(call("list_inspections", period="today", station="line-3", decision="fail", limit=1)),
         says(call("look_at_picture", inspection_id=plant.inspected_id)),
-        says(text(f'Inspection "{plant.inspected_id}" shows a scratch.')),
+        says(gives("decision", result=2, remark="A dark scratch near the centre.")),
     )
     answer = plant.ask("What does the newest failure look like?").json()
     assert answer["answered"] is True
+    assert answer["answer"].endswith('The language model says of the picture: "A dark scratch near the centre."')
+    assert f'inspection id "{plant.inspected_id}"' not in answer["answer"]  # nobody chose it
     assert answer["inspection_ids"] == [plant.inspected_id]
     image = results_in(plant.fake.requests[-1])[0]["content"][1]
     assert image["source"]["media_type"] == "image/jpeg"
@@ -58,36 +64,66 @@ def test_pictures_and_calls_end_when_the_budget_is_used_up(plant: AskedPlant) ->
     results = results_in(plant.fake.requests[-1])
     assert len(results) == MOST_CALLS + 4
     assert sum(not result.get("is_error") for result in results) == MOST_PICTURES
-    assert plant.fake.requests[-1]["tool_choice"] == {"type": "none"}
+    assert plant.fake.requests[-1]["tool_choice"] == {"type": "tool", "name": "give_answer"}
 
 
 @pytest.mark.parametrize(
     "invented",
     [
-        '18 scratches were detected at station "line-3".',
-        "Eighteen scratches were detected.",
-        "\uff11\uff18 scratches were detected.",
-        "十八 scratches were detected.",
-        "The pass rate was 99.9 %.",
-        "17 scratches, twice as many as before.",
-        "17 scratches, see https://example.invalid/17.",
-        "![17](x) scratches",
-        "17 scratches out of 1,000.",
-        "",
+        text('17 scratches were detected at station "line-3".'),  # true, but in words of its own
+        text("18 scratches were detected."),
+        text(""),
+        gives("defects_of_klass"),
+        gives("failed"),  # a figure of another tool
+        gives("defects_of_class", result=2),
+        gives("rows.0"),
+        gives("by_class.0"),
+        gives("__class__"),
+        gives("defects_of_class", remark="A scratch."),  # nobody looked at a picture
+        call("give_answer", 99, facts=[{"result": 1, "figures": ["defects_of_class"], "value": 18}]),
+        call("give_answer", 99, facts="17 scratches"),
+        call("give_answer", 99, answer="17 scratches"),
     ],
 )
-def test_answer_is_refused_when_it_still_says_what_no_tool_said(plant: AskedPlant, invented: str) -> None:
-    plant.fake.will(says(_COUNT), says(text(invented)), says(text(invented)))
+def test_answer_is_refused_when_it_still_names_what_no_tool_gave(plant: AskedPlant, invented: dict[str, Any]) -> None:
+    plant.fake.will(says(_COUNT), says(invented), says(invented))
     answer = plant.ask().json()
     assert (answer["answered"], answer["answer"]) == (False, NOT_IN_DATA)
     assert len(plant.fake.requests) == 3
     assert plant.fake.requests[-1]["messages"][-1]["role"] == "user"
 
 
+@pytest.mark.parametrize(
+    "remark", ["18 scratches.", "Eighteen scratches", "No scratch.", "Most parts fail.", "www.x.y"]
+)
+def test_remark_is_refused_when_it_could_be_taken_for_a_figure(plant: AskedPlant, remark: str) -> None:
+    look = says(call("look_at_picture", inspection_id=plant.inspected_id))
+    plant.fake.will(look, says(gives(remark=remark)))
+    assert plant.ask().json()["answer"] == NOT_IN_DATA
+
+
+def test_figure_says_what_it_is_when_the_model_takes_it_for_another(plant: AskedPlant) -> None:
+    """Asked for passed parts of line-3, a model that chooses failed ones of line-1 cannot pass them off."""
+    plant.fake.will(says(call("count_inspections", period="today", station="line-1")), says(gives("failed")))
+    answer = plant.ask("How many parts passed at line-3 this week?").json()
+    assert answer["answer"].startswith('0 failed at station "line-1", today (')
+
+
 def test_answer_is_let_through_when_it_was_corrected(plant: AskedPlant) -> None:
-    plant.fake.will(says(_COUNT), says(text("There were 18.")), says(text(_GOOD)))
-    assert plant.ask().json()["answer"] == _GOOD
-    assert "'18'" in plant.fake.requests[-1]["messages"][-1]["content"]
+    plant.fake.will(says(_COUNT), says(gives("defect")), says(_GOOD))
+    assert plant.ask().json()["answer"].startswith("17 defects")
+    (result,) = results_in(plant.fake.requests[-1])
+    assert (result["tool_use_id"], result["is_error"]) == ("toolu_99", True)
+    assert "'defect'" in result["content"]
+    plant.fake.will(says(_COUNT), says(text("There were 17.")), says(_GOOD))
+    assert plant.ask().json()["answer"].startswith("17 defects")
+
+
+def test_calls_beside_an_answer_are_not_made_when_it_is_corrected(plant: AskedPlant) -> None:
+    plant.fake.will(says(_COUNT), says(call("list_stations", 5), gives("defect")), says(_GOOD))
+    answer = plant.ask().json()
+    assert [row["tool"] for row in answer["figures"]] == ["count_defects"]
+    assert [result["tool_use_id"] for result in results_in(plant.fake.requests[-1])] == ["toolu_5", "toolu_99"]
 
 
 def test_answer_is_refused_when_nothing_was_looked_up(plant: AskedPlant) -> None:
@@ -169,7 +205,7 @@ def test_other_stations_are_not_seen_when_the_key_names_some(plant: AskedPlant) 
             call("break_down", 6, period="this week", by="part"),
             call("trend", 7, period="this week"),
         ),
-        says(text("23 inspections were made.")),
+        says(gives("inspections")),
     )
     with httpx.Client(base_url=plant.client.base_url, trust_env=False, timeout=20) as client:
         answer = client.post("/api/v1/query", json={"question": "all?"}, headers={"X-API-Key": secret})
@@ -185,7 +221,7 @@ def test_other_stations_are_not_seen_when_the_key_names_some(plant: AskedPlant) 
 
 
 def test_question_is_in_the_audit_log_without_the_key_when_asked(plant: AskedPlant) -> None:
-    plant.fake.will(says(_COUNT), says(text(_GOOD)))
+    plant.fake.will(says(_COUNT), says(_GOOD))
     assert plant.ask(f"Is {KEY} or sk-ant-another-key good?").status_code == 200
     admin = bearer(log_in(plant.client, "admin"))
     entry = plant.client.get("/api/v1/audit", params={"action": "query.asked"}, headers=admin).json()["entries"][0]

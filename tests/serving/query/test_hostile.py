@@ -14,7 +14,7 @@ from serving.query.refusal import NOT_IN_DATA
 from tests.serving.api_keys.test_limits import make_key
 from tests.serving.past import Part, Past
 from tests.serving.query.conftest import AskedPlant
-from tests.serving.query.fake_service import Reply, call, in_turn, results_in, says, text
+from tests.serving.query.fake_service import Reply, call, gives, in_turn, results_in, says, text
 
 _SEED: Final = 20_260
 _QUESTIONS: Final = 40
@@ -155,6 +155,9 @@ def test_orders_in_names_reach_nothing_when_the_model_obeys_them(plant: AskedPla
     plant.fake.script = obey
     answer = plant.ask("What failed at line-9?").json()
     assert (answer["answered"], answer["answer"]) == (False, NOT_IN_DATA)
+    plant.fake.will(says(call("list_inspections", period="today", station="line-9")), says(gives("rows.0.part")))
+    told = plant.ask("What failed at line-9?").json()["answer"]
+    assert f'part "{order}" at station "line-9", today (' in told  # it is told as what it is: the name of a part
     assert plant.app.state.platform.live.model.version == "1"
 
 

@@ -1,5 +1,7 @@
 """Common questions, answered without a language model: the right figure, or a refusal that says what can be asked."""
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +22,6 @@ from serving.errors import QueryUnavailable
 from serving.live import LiveInspector
 from serving.metrics.registry import Metrics
 from serving.model_versions.switch import ModelSwitch
-from serving.query.grounding import Grounds
 from serving.query.local_answer import answer_locally
 from serving.query.local_question import EXAMPLES
 from serving.query.refusal import NOT_IN_DATA
@@ -97,7 +98,9 @@ def test_figures_are_right_when_common_questions_are_asked(sources: Sources) -> 
         text, findings = answer_locally(question, toolbox)
         assert part in text, (question, text)
         assert findings, question
-        assert Grounds(findings).missing(text) == [], (question, text)
+        given = json.dumps([[finding.values, finding.filters] for finding in findings])
+        counted = re.sub(r"last \d+ days", "", text)  # "this week" means the last 7 days
+        assert set(re.findall(r"\d+(?:\.\d+)?", counted)) <= set(re.findall(r"\d+(?:\.\d+)?", given.replace(".0", "")))
 
 
 def test_every_example_is_understood_when_asked(sources: Sources) -> None:

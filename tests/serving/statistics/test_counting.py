@@ -129,12 +129,12 @@ async def test_a_deleted_inspection_is_gone_from_the_figures_when_its_quarter_wa
     assert (told.total_inspections, told.first_inspections, told.first_pass_yield) == (2, 1, 0.0)
     now = plant.clock.now
     plant.database.write(lambda s: inspections.delete_inspection(s, first, by=PLATFORM, now=now)).result(20)
-    plant.statistics.note_deleted()
+    plant.statistics.note_changed()
     # The second is now the part's first, though its own quarter has not changed otherwise.
     for tallied in (False, True):
         if tallied:
             assert await _tally(plant) == 2
-            plant.statistics.note_deleted()
+            plant.statistics.note_changed()
         told = plant.statistics.statistics(WEEK)
         assert (told.total_inspections, told.first_inspections, told.first_pass_yield) == (1, 1, 1.0)
         assert told.defect_breakdown == {}
@@ -156,7 +156,7 @@ def test_a_count_is_not_kept_when_the_quarter_changes_meanwhile(plant: Plant, mo
     assert not plant.keeper.count_quarter(at)
     assert plant.statistics.statistics(WEEK).total_inspections == 1
     assert plant.keeper.count_quarter(at)
-    plant.statistics.note_deleted()
+    plant.statistics.note_changed()
     assert plant.statistics.statistics(WEEK).total_inspections == 1
 
 

@@ -853,7 +853,7 @@ export interface paths {
         };
         /**
          * Export Inspections
-         * @description All inspections as a file: CSV, XLSX or Parquet.
+         * @description All inspections, or those that the filters leave, as a file: CSV, XLSX or Parquet.
          *
          *     Role: viewer.
          */
@@ -2633,9 +2633,84 @@ export interface components {
          * ConfigUpdate
          * @description What to change; what is left out stays. `null` is back to what the environment or the default says.
          *
-         *     `station_rules` is merged station by station and rule by rule; `null` takes out a rule or a station.
+         *     `station_rules` is merged station by station and rule by rule; `null` takes out a rule or a station. What `GET`
+         *     answers may be changed and sent back as a whole.
          */
         ConfigUpdate: {
+            /** Alert Least Parts */
+            alert_least_parts?: number | null;
+            /** Alert Window Min */
+            alert_window_min?: number | null;
+            /** Control Chart */
+            control_chart?: boolean | null;
+            /** Control Chart Parts */
+            control_chart_parts?: number | null;
+            /** Drift */
+            drift?: boolean | null;
+            /** Drift Parts */
+            drift_parts?: number | null;
+            /** Drift Psi */
+            drift_psi?: number | null;
+            /**
+             * Fields
+             * @description As `GET` shows it; not looked at.
+             */
+            fields?: {
+                [key: string]: unknown;
+            }[] | null;
+            /** Gate Latency Budget Ms */
+            gate_latency_budget_ms?: number | null;
+            /** Log Level */
+            log_level?: ("DEBUG" | "INFO" | "WARNING" | "ERROR") | null;
+            /** Pass Rate Target Percent */
+            pass_rate_target_percent?: number | null;
+            /** Retention Fail Days */
+            retention_fail_days?: number | null;
+            /** Retention Free Target Percent */
+            retention_free_target_percent?: number | null;
+            /** Retention Last Failures */
+            retention_last_failures?: number | null;
+            /** Retention Pass Days */
+            retention_pass_days?: number | null;
+            /** Retention Space Min Days */
+            retention_space_min_days?: number | null;
+            /** Retention Uncertain Days */
+            retention_uncertain_days?: number | null;
+            /** Smtp Least Severity */
+            smtp_least_severity?: ("info" | "warning" | "error" | "critical") | null;
+            /** Station Rules */
+            station_rules?: {
+                [key: string]: components["schemas"]["StationRules"] | null;
+            } | null;
+            /** Storage Alarm Free Percent */
+            storage_alarm_free_percent?: number | null;
+            /** Takt S */
+            takt_s?: number | null;
+            /** Timezone */
+            timezone?: string | null;
+            /**
+             * Updated At
+             * @description As `GET` shows it; not looked at.
+             */
+            updated_at?: string | null;
+            /**
+             * Updated By
+             * @description As `GET` shows it; not looked at.
+             */
+            updated_by?: string | null;
+            /** @description The same keys where `GET` shows them. Of those here, what is in force already stays as it is. */
+            values?: components["schemas"]["ConfigValues"] | null;
+            /**
+             * Version
+             * @description The version that the change was made from: with another one in force, 409 and nothing is changed.
+             */
+            version?: number | null;
+        };
+        /**
+         * ConfigValues
+         * @description The keys that may be changed; `null` is back to what the environment or the default says.
+         */
+        ConfigValues: {
             /** Alert Least Parts */
             alert_least_parts?: number | null;
             /** Alert Window Min */
@@ -2680,11 +2755,6 @@ export interface components {
             takt_s?: number | null;
             /** Timezone */
             timezone?: string | null;
-            /**
-             * Version
-             * @description The version that the change was made from: with another one in force, 409 and nothing is changed.
-             */
-            version?: number | null;
         };
         /**
          * DatasetCounts
@@ -2964,6 +3034,22 @@ export interface components {
             state: ("pending" | "labeled" | "trained" | "skipped") | null;
             /** Station Id */
             station_id: string;
+        };
+        /**
+         * EffectiveOut
+         * @description How the inspections ended by the verdict that holds: a person's where one overruled it, else the model's.
+         */
+        EffectiveOut: {
+            /** Failed */
+            failed: number;
+            /** Overruled */
+            overruled: number;
+            /** Pass Rate */
+            pass_rate: number;
+            /** Passed */
+            passed: number;
+            /** Uncertain */
+            uncertain: number;
         };
         /**
          * Entry
@@ -4555,6 +4641,7 @@ export interface components {
             };
             /** Defects */
             defects: components["schemas"]["DefectClassOut"][];
+            effective: components["schemas"]["EffectiveOut"];
             /** Failed */
             failed: number;
             /** First Inspections */
@@ -7019,12 +7106,24 @@ export interface operations {
                 date_from?: string | null;
                 /** @description A day (2024-01-15) on the plant's clock, or a moment (2024-01-15T08:00:00Z); a day is included */
                 date_to?: string | null;
-                /** @description All if left out */
-                station_id?: string | null;
-                decision?: ("pass" | "fail" | "uncertain") | null;
                 format?: "csv" | "xlsx" | "parquet";
                 /** @description Begin CSV with a byte order mark, for Excel */
                 bom?: boolean;
+                /** @description All if left out */
+                station_id?: string | null;
+                /** @description Of the model */
+                decision?: ("pass" | "fail" | "uncertain") | null;
+                /** @description The verdict that holds: a person's where one overruled it, else the model's */
+                effective_decision?: ("pass" | "fail" | "uncertain") | null;
+                /** @description The earliest moment, with its offset from UTC */
+                since?: string | null;
+                /** @description The moment before which it was */
+                until?: string | null;
+                /** @description With a defect of this class */
+                class_name?: string | null;
+                /** @description How the part's id begins */
+                part?: string | null;
+                model_version?: string | null;
             };
             header?: never;
             path?: never;
@@ -7631,8 +7730,12 @@ export interface operations {
             query?: {
                 limit?: number;
                 offset?: number;
+                /** @description All if left out */
                 station_id?: string | null;
+                /** @description Of the model */
                 decision?: ("pass" | "fail" | "uncertain") | null;
+                /** @description The verdict that holds: a person's where one overruled it, else the model's */
+                effective_decision?: ("pass" | "fail" | "uncertain") | null;
                 /** @description The earliest moment, with its offset from UTC */
                 since?: string | null;
                 /** @description The moment before which it was */
