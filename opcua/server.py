@@ -11,6 +11,7 @@ from opcua.accounts import Accounts
 from opcua.board import Board
 from opcua.certificate import OwnCertificate, ensure_certificate
 from opcua.guard.connection import GuardedListener
+from opcua.guard.decoding import bound_arrays
 from opcua.guard.limits import Limits, transport_limits
 from opcua.guard.processor import Admitted, Gate
 from opcua.guard.sessions import GuardedServer
@@ -79,6 +80,7 @@ async def build_server(settings: OpcUaSettings, accounts: Accounts, history: Res
         OSError: The folder of the certificates cannot be used.
         ValueError: The certificate there is none.
     """
+    bound_arrays()
     certificate = ensure_certificate(settings.pki_dir, settings.opcua_host)
     guarded = GuardedServer(Limits(settings.opcua_clients), Admitted())
     gate = Gate(guarded, TrustList(settings.pki_dir), accounts, settings.opcua_allow_insecure)

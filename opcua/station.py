@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from asyncua import Node, Server, ua
 
@@ -28,6 +28,7 @@ _EMPTY: Final[Mapping[ua.VariantType, Any]] = {
     ua.VariantType.DateTime: datetime(1970, 1, 1, tzinfo=UTC),
 }
 _COUNTER, _READY, _BUSY, _ERROR, _ERROR_TEXT = HANDSHAKE_NODES
+_HAS_PAST: Final = ua.Variant(Value=True, VariantType=ua.VariantType.Boolean)
 _COUNTS: Final = frozenset({"PassCount", "FailCount", "UncertainCount"})
 
 
@@ -39,7 +40,7 @@ class StationNodes:
     """
 
     def __init__(self, server: Server, node: Node, line: Line, namespace: int) -> None:
-        """Takes the object in the address space; `create` makes it."""
+        """Takes the object in the address space; `add_station` makes it."""
         self.node = node
         self.line = line
         self._space = server.iserver.aspace
@@ -50,16 +51,6 @@ class StationNodes:
         self._is_busy = False
         self._trigger_error = ""
         self._rate: tuple[float | None] | None = None
-
-    @classmethod
-    async def create(cls, server: Server, parent: Node, line: Line, namespace: int) -> Self:
-        """The nodes of a station, new in the address space, with no value yet."""
-        prefix = station_node(line.station_id)
-        name = ua.QualifiedName(line.station_id, namespace)
-        node = await parent.add_object(ua.NodeId(prefix, namespace), name)
-        for spec in ordered_nodes():
-            await _add_variable(node, spec, ua.NodeId(f"{prefix}/{spec.name}", namespace), namespace)
-        return cls(server, node, line, namespace)
 
     def id_of(self, name: str) -> ua.NodeId:
         """The node id of a variable."""
@@ -157,6 +148,16 @@ class StationNodes:
         await self._space.write_attribute_value(self._ids[spec.name], ua.AttributeIds.Value, written)
 
 
+async def add_station(parent: Node, station_id: str, namespace: int) -> Node:
+    """The object of a station with its nodes, new in the address space, with no value yet."""
+    prefix = station_node(station_id)
+    name = ua.QualifiedName(station_id, namespace)
+    made: Node = await parent.add_object(ua.NodeId(prefix, namespace), name)
+    for spec in ordered_nodes():
+        await _add_variable(made, spec, ua.NodeId(f"{prefix}/{spec.name}", namespace), namespace)
+    return made
+
+
 async def _add_variable(parent: Node, spec: NodeSpec, node_id: ua.NodeId, namespace: int) -> None:
     name = ua.QualifiedName(spec.name, namespace)
     empty = [] if spec.is_array else _EMPTY[spec.type]
@@ -166,6 +167,10 @@ async def _add_variable(parent: Node, spec: NodeSpec, node_id: ua.NodeId, namesp
     )
     if spec.is_array:
         await node.write_attribute(ua.AttributeIds.ValueRank, ua.DataValue(ua.Variant(1, ua.VariantType.Int32)))
+    if spec.has_history:
+        await node.write_attribute(ua.AttributeIds.Historizing, ua.DataValue(_HAS_PAST))
+        for attribute in (ua.AttributeIds.AccessLevel, ua.AttributeIds.UserAccessLevel):
+            await node.set_attr_bit(attribute, ua.AccessLevel.HistoryRead)
     waiting = data_value(empty, spec, datetime.now(UTC), ua.StatusCodes.BadWaitingForInitialData)
     await node.write_attribute(ua.AttributeIds.Value, waiting)
 

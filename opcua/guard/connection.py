@@ -9,10 +9,11 @@ from asyncua.common.utils import Buffer
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.ua.ua_binary import header_from_binary
 
-from opcua.guard.limits import MOST_CHUNK_BYTES, MOST_UNSENT_BYTES, PAUSE_AT_MESSAGES
+from opcua.guard.limits import MOST_CHUNK_BYTES, MOST_LOGIN_BYTES, MOST_UNSENT_BYTES, PAUSE_AT_MESSAGES
 from opcua.guard.processor import Gate, GuardedProcessor
 
 _HEADER_BYTES: Final = 8
+_MORE_FOLLOWS: Final = b"C"
 _KNOWN: Final = frozenset({b"HEL", b"OPN", b"MSG", b"CLO", b"ERR"})
 _log = structlog.get_logger(__name__)
 
@@ -54,8 +55,11 @@ class GuardedConnection(OPCUAProtocol):
             kind, size = received[place : place + 3], int.from_bytes(received[place + 4 : place + 8], "little")
             if kind not in _KNOWN:
                 return self.end("this is no OPC UA")
-            if not _HEADER_BYTES < size <= MOST_CHUNK_BYTES:
+            is_known = self.is_known
+            if not _HEADER_BYTES < size <= (MOST_CHUNK_BYTES if is_known else MOST_LOGIN_BYTES):
                 return self.end("a chunk is announced that is too large or too small")
+            if received[place + 3 : place + 4] == _MORE_FOLLOWS and not is_known:
+                return self.end("a message of more than one chunk came before the login")
             if len(received) - place < size:
                 break
             if not self._enqueue(received[place : place + size]):
