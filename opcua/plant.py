@@ -97,6 +97,7 @@ class Plant:
             "pulse": self._pulse.run(),
             "tick": self._tick(),
             "users": self._check_users(),
+            "certificates": self.built.server.watch_certificates(),
         }
         self._tasks = [asyncio.create_task(work, name=name) for name, work in loops.items()]
         return self

@@ -1,8 +1,9 @@
 """The OPC UA server: asyncua, guarded, with the board in its address space."""
 
+import asyncio
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from asyncua import Server, ua
@@ -27,6 +28,8 @@ _POLICIES = (
     ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
     ua.SecurityPolicyType.Aes256Sha256RsaPss_Sign,
 )
+_LOOK_S: Final = 1.0
+_CHECK_S: Final = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -54,6 +57,19 @@ class PlantServer(Server):
         except OSError:
             await self.iserver.stop()
             raise
+
+    async def watch_certificates(self) -> None:
+        """Ends connections whose certificate is refused, as soon as a file says so, or its time is over."""
+        loop = asyncio.get_running_loop()
+        checked_s = loop.time()
+        checked = seen = self._gate.trust.state()
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            before, seen = seen, self._gate.trust.state()
+            # A file that is still being written must not end anybody's connection.
+            if seen == before and (seen != checked or loop.time() - checked_s > _CHECK_S):
+                checked, checked_s = seen, loop.time()
+                self.bserver.end_untrusted()
 
 
 @dataclass(frozen=True, slots=True)

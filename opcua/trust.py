@@ -4,7 +4,8 @@ Asyncua looks at a certificate when a session is made, and only at the one that 
 is not looked at. So the one that really secures the channel is judged here, before the channel is opened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -62,6 +63,16 @@ class TrustList:
         if self._is_revoked(certificate):
             raise CertificateError("it was revoked", ua.StatusCodes.BadCertificateRevoked)
         return certificate
+
+    def state(self) -> Hashable:
+        """Another value when anything in the folders that decide has changed."""
+        found = []
+        for folder in (self.trusted, self.issuers, self.revoked):
+            for path in _files(folder):
+                with suppress(OSError):  # gone meanwhile
+                    told = path.stat()
+                    found.append((path, told.st_mtime_ns, told.st_size))
+        return tuple(found)
 
     def _is_trusted(self, certificate: x509.Certificate) -> bool:
         content = certificate.public_bytes(Encoding.DER)

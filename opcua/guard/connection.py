@@ -4,11 +4,13 @@ import asyncio
 from typing import Any, Final
 
 import structlog
+from asyncua import ua
 from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import Buffer
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.ua.ua_binary import header_from_binary
 
+from opcua.errors import CertificateError
 from opcua.guard.limits import MOST_CHUNK_BYTES, MOST_LOGIN_BYTES, MOST_UNSENT_BYTES, PAUSE_AT_MESSAGES
 from opcua.guard.processor import Gate, GuardedProcessor
 
@@ -42,6 +44,12 @@ class GuardedConnection(OPCUAProtocol):
         """Whether somebody has logged in."""
         session = self.processor.session if self.processor is not None else None
         return session is not None and session.is_activated()
+
+    @property
+    def certificate(self) -> bytes | None:
+        """What secures the channel, None before there is one and without security."""
+        secured = self.processor is not None and self.processor.is_secured
+        return self.processor._connection.security_policy.peer_certificate if secured else None  # noqa: SLF001
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes, as long as what they announce is no larger than a chunk may be.
@@ -107,6 +115,17 @@ class GuardedListener(BinaryServer):
         """Takes who decides, and where to listen."""
         super().__init__(gate.server, host, port, limits)
         self._gate = gate
+
+    def end_untrusted(self) -> None:
+        """Ends the connections whose certificate was taken away, revoked, or has expired."""
+        for client in list(self.clients):
+            if isinstance(client, GuardedConnection) and (certificate := client.certificate) is not None:
+                try:
+                    self._gate.trust.check(certificate)
+                except CertificateError as error:
+                    if error.status == ua.StatusCodes.BadCertificateRevocationUnknown:
+                        continue  # nobody new comes in; who is here has done nothing
+                    client.end(f"the certificate is refused now: {error}")
 
     def _make_protocol(self) -> OPCUAProtocol:
         made = GuardedConnection(

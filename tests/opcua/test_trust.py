@@ -17,6 +17,7 @@ from tests.opcua.plant import PlantUnderTest
 from tests.opcua.waiting import eventually
 
 _SERIAL = 4711
+_REFUSED = (ua.UaError, OSError, TimeoutError)
 
 
 @pytest.fixture
@@ -123,9 +124,12 @@ async def test_client_of_an_authority_comes_in_until_it_is_revoked(
     revoked = pki.server_dir / "revoked" / "plant-it.crl"
     try:
         async with await client_of(shared.endpoint, pki, certificate, "viewer") as client:
-            await eventually(node(client, "SystemStatus", None).read_value, "running")
-        revoked.write_bytes(plant_it.revoke([_SERIAL]))
-        with pytest.raises((ua.UaError, OSError, TimeoutError)):
+            status = node(client, "SystemStatus", None)
+            await eventually(status.read_value, "running")
+            revoked.write_bytes(plant_it.revoke([_SERIAL]))
+            with pytest.raises(_REFUSED):  # also who is connected already
+                await eventually(status.read_value, "something else")
+        with pytest.raises(_REFUSED):
             await (await client_of(shared.endpoint, pki, certificate, "viewer")).connect()
     finally:
         await asyncio.to_thread(authority.unlink)
