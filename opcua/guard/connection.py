@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any, Final
 
-import structlog
 from asyncua import ua
 from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import Buffer
@@ -17,7 +16,6 @@ from opcua.guard.processor import Gate, GuardedProcessor
 _HEADER_BYTES: Final = 8
 _MORE_FOLLOWS: Final = b"C"
 _KNOWN: Final = frozenset({b"HEL", b"OPN", b"MSG", b"CLO", b"ERR"})
-_log = structlog.get_logger(__name__)
 
 
 class GuardedConnection(OPCUAProtocol):
@@ -93,7 +91,7 @@ class GuardedConnection(OPCUAProtocol):
 
     def end(self, reason: str) -> None:
         """Closes the connection at once and lets go of what was received."""
-        _log.warning("opcua_connection_ended", peer=str(self.peer_name), reason=reason)
+        self.gate.complaints.tell("opcua_connection_ended", peer=str(self.peer_name), reason=reason)
         self._buffer = b""
         if self.transport is not None:
             self.transport.abort()

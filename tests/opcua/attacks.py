@@ -3,7 +3,6 @@
 `test_attacks.py` runs each for a moment, `python -m tests.bench.opcua_attacks` for a minute and more.
 """
 
-import random
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from random import Random
 from typing import Any, Final
 
 from asyncua import ua
@@ -29,13 +29,13 @@ class Target:
     Attributes:
         port: Of a server where nobody needs a certificate.
         seconds: How long.
-        random: Decides what is broken; the same seed breaks the same.
+        chance: Decides what is broken; the same seed breaks the same.
         sent: Messages so far.
     """
 
     port: int
     seconds: float
-    random: random.Random = field(default_factory=lambda: random.Random(5))  # noqa: S311 - no secret
+    chance: Random = field(default_factory=lambda: Random(5))  # noqa: S311 - no secret
     sent: int = 0
 
     def rounds(self) -> Iterator[None]:
@@ -61,7 +61,7 @@ def _guest(target: Target) -> Raw:
     return raw
 
 
-def _until_hung_up(target: Target, connect: Callable[[Target], Raw], send: Callable[[Raw], None]) -> None:
+def _until_hung_up(target: Target, connect: Callable[[Target], Raw], send: Callable[[Raw], Any]) -> None:
     """Sends again and again, on a new connection each time the server has hung up."""
     raw: Raw | None = None
     for _ in target.rounds():
@@ -110,7 +110,7 @@ def nested_values(target: Target) -> None:
     _until_hung_up(
         Target(target.port, target.seconds / 2), _stranger, lambda raw: raw.send_body(with_value(nested(3000)))
     )
-    call = ua.CallRequest(MethodsToCall=[ua.CallMethodRequest(InputArguments=[ua.Variant("here")])])
+    call = _calling(ua.CallMethodRequest(InputArguments=[ua.Variant("here")]))
     marker = bytes(b"\x0c" + struct.pack("<i", 4) + b"here")
 
     def send(raw: Raw) -> None:
@@ -174,9 +174,7 @@ def vanishing_callers(target: Target) -> None:
     def send(raw: Raw) -> None:
         trigger = ua.NodeId("TriggerInspection", 2)
         arguments = [ua.Variant("no-such-station"), ua.Variant("")]
-        raw.send_request(
-            ua.CallRequest(MethodsToCall=[ua.CallMethodRequest(ua.NodeId("Ussop", 2), trigger, arguments)])
-        )
+        raw.send_request(_calling(ua.CallMethodRequest(ua.NodeId("Ussop", 2), trigger, arguments)))
         close = ua.CloseSecureChannelRequest()
         close.RequestHeader.Timestamp = ancient
         raw.send_request(close)
@@ -189,12 +187,8 @@ def vanishing_callers(target: Target) -> None:
 def malformed_text(target: Target) -> None:
     """Text that is no UTF-8: in Hello, in a session's name, in a node id."""
 
-    def hello(raw: Raw) -> None:
-        raw.hello(_BAD_UTF8)
-        raw.receive()
-
     third = target.seconds / 3
-    _until_hung_up(Target(target.port, third), lambda who: Raw(who.port), hello)
+    _until_hung_up(Target(target.port, third), lambda who: Raw(who.port), lambda raw: raw.hello(_BAD_UTF8))
     name = "n" * len(_BAD_UTF8)
     create = ua.CreateSessionRequest()
     create.Parameters.SessionName = name
@@ -220,7 +214,7 @@ def refresh_flood(target: Target) -> None:
 
     def send(raw: Raw) -> None:
         for _ in range(20):
-            raw.send_request(ua.CallRequest(MethodsToCall=[refresh] * 10))
+            raw.send_request(_calling(*[refresh] * 10))
         for _ in range(20):
             raw.receive()
 
@@ -242,9 +236,9 @@ def mutations(target: Target) -> None:
     for _ in target.rounds():
         try:
             raw = raw or _guest(target)
-            request = _REQUESTS[target.random.randrange(len(_REQUESTS))]()
+            request = _REQUESTS[target.chance.randrange(len(_REQUESTS))]()
             raw.socket.settimeout(2.0)
-            raw.send_body(_broken(raw.encoded(request), target.random))
+            raw.send_body(_broken(raw.encoded(request), target.chance))
             raw.receive()
         except (OSError, ua.UaError, AssertionError):
             if raw is not None:
@@ -254,7 +248,7 @@ def mutations(target: Target) -> None:
         raw.socket.close()
 
 
-def _broken(body: bytes, chance: random.Random) -> bytes:
+def _broken(body: bytes, chance: Random) -> bytes:
     made = bytearray(body)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         # The number of the request stays, so that what follows it is read.
@@ -318,7 +312,13 @@ def _look_back() -> Any:
 
 def _call() -> Any:
     arguments = [ua.Variant("line-1"), ua.Variant([1.0, 2.0]), ua.Variant(ua.NodeId("x", 2))]
-    return ua.CallRequest(MethodsToCall=[ua.CallMethodRequest(InputArguments=arguments)])
+    return _calling(ua.CallMethodRequest(InputArguments=arguments))
+
+
+def _calling(*methods: ua.CallMethodRequest) -> Any:
+    made = ua.CallRequest()
+    made.Parameters.MethodsToCall = list(methods)
+    return made
 
 
 def _write() -> Any:

@@ -14,6 +14,7 @@ NO_SECURITY: Final = b"http://opcfoundation.org/UA/SecurityPolicy#None"
 # In the room that the header of each request has: a LiteralOperand, which is one Variant.
 _LITERAL_ID: Final = b"\x01\x00\x55\x02"
 _HEADER_BYTES: Final = 8
+_IN_PIECES: Final = 1_000_000
 
 
 class Raw:
@@ -92,8 +93,9 @@ class Raw:
         self.send_body(self.encoded(request))
 
     def send_body(self, body: bytes, chunk: bytes = b"F") -> None:
-        """Sends whatever bytes as a message, or as one piece of it."""
-        self.send(b"MSG" + chunk, struct.pack("<II", self.channel_id, self.token_id) + self._next() + body)
+        """Sends whatever bytes as a message, or as one more piece of it."""
+        number = self._next() if chunk == b"F" else self._next(request=_IN_PIECES)
+        self.send(b"MSG" + chunk, struct.pack("<II", self.channel_id, self.token_id) + number + body)
 
     def send(self, kind: bytes, content: bytes) -> None:
         """Sends a piece with its size before it."""
@@ -123,9 +125,9 @@ class Raw:
             found += part
         return found
 
-    def _next(self) -> bytes:
+    def _next(self, request: int | None = None) -> bytes:
         self._sequence += 1
-        return struct.pack("<II", self._sequence, self._sequence)
+        return struct.pack("<II", self._sequence, self._sequence if request is None else request)
 
 
 def with_value(variant: bytes, kind: Any = None) -> bytes:

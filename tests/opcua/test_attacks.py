@@ -9,7 +9,9 @@ import pytest
 from asyncua import Client, ua
 from asyncua.common.utils import Buffer, NotEnoughData
 from asyncua.ua.ua_binary import struct_from_binary
+from structlog.testing import capture_logs
 
+from opcua.guard.complaints import MOST_LINES, PERIOD_S, Complaints
 from opcua.guard.decoding import bound_arrays
 from tests.opcua.attacks import ATTACKS, Target
 from tests.opcua.client import Pki, client_of, node
@@ -70,6 +72,19 @@ async def test_message_before_the_login_is_refused_when_it_is_long_or_in_pieces(
 
     for chunk, size in ((b"C", 100), (b"F", 20_000)):
         assert await asyncio.to_thread(ends, chunk, size)
+
+
+def test_log_stays_short_when_strangers_are_many() -> None:
+    now_s = 0.0
+    complaints = Complaints(lambda: now_s)
+    with capture_logs() as lines:
+        for number in range(5000):
+            complaints.tell("opcua_message_refused", number=number)
+        now_s = PERIOD_S
+        complaints.tell("opcua_message_refused", number=5000)
+    assert len(lines) == MOST_LINES + 2
+    assert (lines[-2]["event"], lines[-2]["count"]) == ("opcua_more_refused", 5000 - MOST_LINES)
+    assert lines[-1]["number"] == 5000
 
 
 def test_array_is_refused_when_it_announces_more_elements_than_bytes_follow() -> None:
