@@ -33,13 +33,14 @@ from serving.users import repository
 from serving.users import service as users
 from tests.bench.report import circumstances, replace_block, table, write_json
 from tests.opcua.client import Pki, client_of, node
-from tests.opcua.plant import PlantUnderTest
+from tests.opcua.plant import PlantUnderTest, wait_until
 from tests.opcua.waiting import Notes
 from tests.serving.conftest import PASSWORD
 from tests.serving.past import _TABLES, Part, row_of
 from tests.serving.server import serve
 
 _TICK_S = 0.05
+_LOADS = ("1x5", "10x5", "10x20", "50x10", "50x20")
 _FORGOTTEN_S = 75.0
 """Longer than a subscription waits for a client who has gone."""
 
@@ -148,43 +149,56 @@ def _store(platform: Platform, stations: int, per_station: int) -> None:
 
 
 def main(
-    stations: Annotated[int, typer.Option(help="Stations")] = 50,
-    rate: Annotated[int, typer.Option(help="Results per second and station; a multiple of 20, or less than 20")] = 20,
-    seconds: Annotated[int, typer.Option(help="How long")] = 20,
+    load: Annotated[list[str] | None, typer.Option(help="Stations x results per second at each, as 10x20")] = None,
+    seconds: Annotated[int, typer.Option(help="How long, each")] = 20,
     storm: Annotated[int, typer.Option(help="Clients that connect, subscribe and vanish afterwards")] = 0,
     write: Annotated[bool, typer.Option(help="Write the results into docs/")] = False,
 ) -> None:
     """Measures what a subscriber gets, and what the process takes."""
+    loads = [tuple(int(number) for number in text.split("x")) for text in load or _LOADS]
+    most = max(stations for stations, _ in loads)
+    results: dict[str, dict[str, Any]] = {}
+    storms: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         plant = PlantUnderTest(Path(folder) / "var", extra={"LOG_LEVEL": "WARNING"})
-        settings = prepare(plant, stations)
+        settings = prepare(plant, most)
         configure_logging(settings.model_copy(update={"log_level": "ERROR"}))
         app = create_app(settings)
         pki = Pki(Path(folder) / "pki", plant.settings.pki_dir)
         with serve(app) as url:
             plant.api_port = int(url.rpartition(":")[2])
             try:
+                began_s = time.monotonic()
                 plant.start("opcua")
+                wait_until(lambda: plant.call("GET", "/opcua/status", role="viewer")["station_count"] == most, "shown")
+                started_s = time.monotonic() - began_s
                 pki.make("plc", trusted=True)
-                result = _measure(plant, pki, app.state.platform, stations, rate, seconds)
+                for stations, rate in loads:
+                    measured = _measure(plant, pki, app.state.platform, stations, rate, seconds)
+                    results[f"{stations} x {rate}/s"] = measured
                 if storm:
-                    result |= asyncio.run(_storm(plant, pki, storm))
+                    storms = asyncio.run(_storm(plant, pki, storm))
             finally:
                 plant.close()
                 sys.stderr.write(plant.log("opcua"))
-    facts = circumstances(f"python -m tests.bench.opcua --stations {stations} --rate {rate} --seconds {seconds}")
+    facts = circumstances(f"python -m tests.bench.opcua --seconds {seconds} --storm {storm}")
     heading = f"{facts['date']} · {facts['cpu']} · load {facts['load_1min']} · `{facts['command']}`"
-    text = f"{heading}\n\n{table(['figure', 'value'], [[name, str(value)] for name, value in result.items()])}"
+    figures = next(iter(results.values()))
+    rows = [[figure, *(str(found[figure]) for found in results.values())] for figure in figures]
+    parts = [heading, table(["figure", *results], rows)]
+    parts.append(f"From the start of the process until it shows {most} stations: {started_s:.1f} s.")
+    parts += [f"{name}: {value}." for name, value in storms.items()]
+    text = "\n\n".join(parts)
     typer.echo(text)
     if write:
-        write_json("opcua", {**facts, "results": result})
+        write_json("opcua", {**facts, "started_s": started_s, "results": results, "storm": storms})
         replace_block("opcua", text)
 
 
 def _measure(
     plant: PlantUnderTest, pki: Pki, platform: Platform, stations: int, rate: int, seconds: int
 ) -> dict[str, Any]:
-    process = psutil.Process(plant.processes["opcua"].pid)
+    process, api = psutil.Process(plant.processes["opcua"].pid), psutil.Process()
     ticks = round(seconds / _TICK_S)
     per_tick, every = (rate // 20, 1) if rate >= 20 else (1, 20 // rate)
     expected = (ticks // every) * per_tick * stations
@@ -194,7 +208,7 @@ def _measure(
         assert subscriber.stdout is not None
         if subscriber.stdout.readline().strip() != "subscribed":
             raise RuntimeError("the subscriber did not come in")
-        cpu_before, began_s = sum(process.cpu_times()[:2]), time.monotonic()
+        cpu_before, began_s = (sum(process.cpu_times()[:2]), sum(api.cpu_times()[:2])), time.monotonic()
         for tick in range(ticks):
             if tick % every == 0:
                 _store(platform, stations, per_tick)
@@ -202,11 +216,13 @@ def _measure(
         stored_s = time.monotonic() - began_s
         told = json.loads(subscriber.stdout.readline())
         wall_s = time.monotonic() - began_s
+    used = [sum(which.cpu_times()[:2]) - before for which, before in zip((process, api), cpu_before, strict=True)]
     return {
         "results stored": expected,
         "results/s": round(expected / stored_s),
         **told,
-        "OPC UA process, cores": round((sum(process.cpu_times()[:2]) - cpu_before) / wall_s, 2),
+        "OPC UA process, cores": round(used[0] / wall_s, 2),
+        "API and bench, cores": round(used[1] / wall_s, 2),
         "OPC UA process, MiB": process.memory_info().rss // 2**20,
     }
 

@@ -48,17 +48,21 @@ class Target:
                 return
 
 
-def _stranger(target: Target) -> Raw:
+def _stranger(target: Target, *, logs_in: bool = False) -> Raw:
     raw = Raw(target.port)
-    raw.hello()
-    raw.open()
+    try:
+        raw.hello()
+        raw.open()
+        if logs_in:
+            raw.log_in()
+    except BaseException:
+        raw.socket.close()
+        raise
     return raw
 
 
 def _guest(target: Target) -> Raw:
-    raw = _stranger(target)
-    raw.log_in()
-    return raw
+    return _stranger(target, logs_in=True)
 
 
 def _until_hung_up(target: Target, connect: Callable[[Target], Raw], send: Callable[[Raw], Any]) -> None:
