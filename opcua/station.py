@@ -59,7 +59,7 @@ class StationNodes:
     async def show_result(self, result: InspectionOut) -> None:
         """Shows a result that the line has taken; the counter last, so that who waits for it finds the rest."""
         self._is_overlaid = False
-        await self._write_result(result, ua.StatusCodes.Good)
+        await self._write_result(result)
         await self.show_rate(result.created_at)
         await self._write(_COUNTER, self.line.results, result.created_at)
 
@@ -123,7 +123,7 @@ class StationNodes:
         self._is_overlaid, self._rate = False, None
         last = self.line.last
         if last is not None:
-            await self._write_result(last, ua.StatusCodes.Good)
+            await self._write_result(last)
         else:
             await self._show_nothing_yet(now)
         await self.show_rate(now)
@@ -137,10 +137,10 @@ class StationNodes:
             else:
                 await self._write(spec, _empty(spec), now, ua.StatusCodes.BadWaitingForInitialData)
 
-    async def _write_result(self, result: InspectionOut, status: int) -> None:
+    async def _write_result(self, result: InspectionOut) -> None:
         for spec in RESULT_NODES:
             if spec.value is not None:
-                await self._write(spec, spec.value(self.line, result), result.created_at, status)
+                await self._write(spec, spec.value(self.line, result), result.created_at)
 
     async def _write(self, spec: NodeSpec, value: Any, at: datetime, status: int = ua.StatusCodes.Good) -> None:
         # Straight into the address space: a write through a session costs three times as much (measured).
