@@ -8,7 +8,6 @@ import pytest
 from asyncua import Client
 
 from tests.opcua.client import Pki, client_of
-from tests.opcua.link import Link
 from tests.opcua.plant import PlantUnderTest
 from tests.serving.conftest import prepared_data_dir
 
@@ -24,26 +23,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory, prepared_data_dir: Path) ->
     plant.prepare()
     try:
         plant.start("api")
-        plant.start("opcua")
-        yield plant
-    finally:
-        plant.close()
-
-
-@pytest.fixture(scope="session")
-def to_api(shared: PlantUnderTest) -> Iterator[Link]:
-    """The line between the API and the second OPC UA process."""
-    link = Link(shared.api_port)
-    yield link
-    link.close()
-
-
-@pytest.fixture(scope="session")
-def insecure(shared: PlantUnderTest, to_api: Link) -> Iterator[PlantUnderTest]:
-    """A second OPC UA process of that plant, which lets clients without certificate and password read."""
-    extra = {**shared.extra, "OPCUA_ALLOW_INSECURE": "true"}
-    plant = PlantUnderTest(shared.data_dir, extra, to_api.port, log_name="insecure")
-    try:
         plant.start("opcua")
         yield plant
     finally:
