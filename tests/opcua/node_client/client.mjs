@@ -100,7 +100,7 @@ const history = await session.readHistoryValue(
 const written = await session.write({
   nodeId: nodeId("LastDecision"), attributeId: AttributeIds.Value,
   value: { value: { dataType: DataType.String, value: "pass" } },
-});
+}).then((status) => status.name, (error) => String(error.message));
 const types = {};
 for (const reference of browsed.references) {
   const name = reference.browseName.name;
@@ -121,7 +121,7 @@ console.log(JSON.stringify({
   counters,
   bad: events.filter((found) => found[1] === "SN-bad"),
   past: history.historyData.dataValues.map((value) => value.value.value),
-  written: written.name,
+  written,
   wrongPassword: await attempt(wanted.certificate, wanted.key, wrong),
   anonymous: await attempt(wanted.certificate, wanted.key, { type: UserTokenType.Anonymous }),
   unknownCertificate: await attempt(wanted.stranger, wanted.strangerKey, login),
