@@ -7,7 +7,7 @@ PIP_ARGS ?=
 # Processes that share the tests, file by file: most tests wait for servers of their own.
 TEST_WORKERS ?= 2
 
-.PHONY: run run-serving setup setup-serving setup-dev dashboard opcua-nodeset dashboard-check api fuzz test check bench format clean
+.PHONY: run run-serving setup setup-serving setup-dev dashboard opcua-nodeset opcua-client dashboard-check api fuzz test check bench format clean
 
 run: $(VENV)/.train dashboard opcua-nodeset  ## Start the platform in the foreground; Ctrl-C ends it
 	@exec $(BIN)/ussop up
@@ -17,13 +17,16 @@ run-serving: $(VENV)/.serving dashboard opcua-nodeset  ## The same without jobs:
 
 setup: $(VENV)/.train dashboard opcua-nodeset  ## Install what the platform needs to run, with its jobs
 setup-serving: $(VENV)/.serving dashboard opcua-nodeset  ## Install what inspecting needs, no more
-setup-dev: $(VENV)/.dev dashboard opcua-nodeset  ## Install tests and checks as well
+setup-dev: $(VENV)/.dev dashboard opcua-nodeset opcua-client  ## Install tests and checks as well
 
 dashboard:  ## Build the web dashboard, where its sources are newer; without Node.js 20 say so and go on
 	@sh dashboards/operator/build.sh
 
 opcua-nodeset:  ## Fetch the tables of OPC 40100-1 (machine vision) from npm, once; without npm say so and go on
 	@sh opcua/machine_vision/nodeset.sh
+
+opcua-client:  ## Fetch an OPC UA client of another make for the tests, once; without npm say so and go on
+	@sh tests/opcua/node_client/install.sh
 
 dashboard-check: $(VENV)/.dev dashboard  ## Types as the API has them now, compiler, unit tests
 	@sh dashboards/operator/check.sh $(abspath $(BIN))/python
@@ -35,7 +38,7 @@ api: $(VENV)/.dev dashboard  ## Write what is made from the API anew: docs/opena
 fuzz: $(VENV)/.dev  ## Thousands of made-up requests to every route, as everybody: about a quarter of an hour
 	$(BIN)/python -m tests.contracts.fuzz
 
-test: $(VENV)/.dev dashboard opcua-nodeset  ## The whole test suite
+test: $(VENV)/.dev dashboard opcua-nodeset opcua-client  ## The whole test suite
 	@code=0; \
 	$(BIN)/python -m pytest tests/e2e || code=$$?; \
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --ignore=tests/e2e || code=$$?; \

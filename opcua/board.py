@@ -8,10 +8,11 @@ from typing import Any
 import structlog
 from asyncua import Node, Server, ua
 
+from opcua.blueprint import Blueprint
 from opcua.condition import STARTING, Condition
 from opcua.line import Line
 from opcua.nodes import NAMESPACE, ROOT, STATIONS, SYSTEM_STATUS, station_node
-from opcua.station import StationNodes
+from opcua.station import StationNodes, add_station
 from serving.inspections.schemas import InspectionOut
 from serving.opcua_status.schemas import Snapshot
 
@@ -45,6 +46,7 @@ class Board:
         self.on_condition: list[ConditionListener] = []
         self._server = server
         self._folder = folder
+        self._blueprint: Blueprint | None = None
         self._showing = asyncio.Lock()
         self._status_id = ua.NodeId(SYSTEM_STATUS, namespace)
 
@@ -88,12 +90,21 @@ class Board:
         known = self.stations.get(station_id)
         if known is not None:
             return known
-        made = await StationNodes.create(self._server, self._folder, Line(station_id), self.namespace)
+        made = StationNodes(self._server, await self._object(station_id), Line(station_id), self.namespace)
         self.stations[station_id] = made
         for listener in self.on_station:
             await listener(made)
         await made.show_condition(self.condition)
         return made
+
+    async def _object(self, station_id: str) -> Node:
+        node_id = ua.NodeId(station_node(station_id), self.namespace)
+        if self._blueprint is None:
+            await add_station(self._folder, station_id, self.namespace)
+            self._blueprint = Blueprint(self._server, node_id)
+        else:
+            self._blueprint.build(node_id, ua.QualifiedName(station_id, self.namespace))
+        return self._server.get_node(node_id)
 
     async def take(self, result: InspectionOut) -> None:
         """Shows one more result."""

@@ -77,14 +77,15 @@ async def _found(plant: Plant) -> AsyncIterator[str]:
     yield "Properties of methods are left out. Names of the standard carry the index of its namespace.\n"
     yield "```text"
     root = plant.built.server.get_node(ua.NodeId(ROOT, plant.built.board.namespace))
-    async for line in _walk(root, 0):
+    async for line in walk(root, 0):
         yield line
     yield "```\n"
     yield "Numbers of the vision system's transitions (OPC 40100-1), as its events tell them: "
     yield ", ".join(f"{t.number} {t.before.name}→{t.after.name}" for t in TRANSITIONS.values()) + ".\n"
 
 
-async def _walk(node: Node, depth: int) -> AsyncIterator[str]:
+async def walk(node: Node, depth: int) -> AsyncIterator[str]:
+    """A line for each node below and including one: browse name, type or arguments, node id."""
     kind = await node.read_node_class()
     name = (await node.read_browse_name()).to_string().removeprefix("2:")
     told = ""
@@ -97,7 +98,7 @@ async def _walk(node: Node, depth: int) -> AsyncIterator[str]:
     if kind == ua.NodeClass.Method:
         return
     for child in await node.get_children():
-        async for line in _walk(child, depth + 1):
+        async for line in walk(child, depth + 1):
             yield line
 
 

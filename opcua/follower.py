@@ -11,13 +11,15 @@ from opcua.board import Board
 from opcua.condition import NO_API, STARTING, Condition
 from serving.client import ClientError
 from serving.client_opcua import OpcUaClient
-from serving.events.schemas import EventOut
+from serving.events.schemas import EventList, EventOut
 from serving.inspections.schemas import InspectionOut
 
 AlertListener = Callable[[EventOut], Coroutine[Any, Any, None]]
 _TYPES: Final = "inspection,alert,station,model"
 _PAGE: Final = 500
 _WAIT_S: Final = 5.0
+_PERIOD_S: Final = 0.02
+_AT_ONCE: Final = 10
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 2.0
 _log = structlog.get_logger(__name__)
@@ -42,6 +44,8 @@ class Follower:
         self._ahead: set[str] = set()
         self._is_caught_up = False
         self._told: Condition | None = None
+        self._asked_s = 0.0
+        self._coming: asyncio.Task[EventList] | None = None
 
     async def run(self) -> None:
         """Follows until it is cancelled."""
@@ -72,21 +76,39 @@ class Follower:
         if self.seq is None:
             snapshot = await asyncio.to_thread(self._client.opcua_snapshot)
             await self._board.load(snapshot)
-            self.seq, self._ahead = snapshot.seq, set(snapshot.ahead)
-        wait_s = _WAIT_S if self._is_caught_up else 0.0
-        page = await asyncio.to_thread(self._client.events, self.seq, types=_TYPES, limit=_PAGE, wait_s=wait_s)
+            self.seq, self._ahead, self._coming = snapshot.seq, set(snapshot.ahead), None
+        coming, self._coming = self._coming, None
+        page = await (coming or self._ask(self.seq))
         if page.reset is not None:
             _log.warning("events_missed", reason=page.reset.reason, after=self.seq, newest=page.newest_seq)
             self.seq, self._is_caught_up = None, False
             return
-        for event in page.events:
+        if page.last_seq < page.newest_seq:
+            # The API reads the next ones while these are shown.
+            self._coming = asyncio.create_task(self._ask(page.last_seq))
+            self._coming.add_done_callback(_see_error)
+        for count, event in enumerate(page.events, 1):
             await self._take(event)
             self.seq = event.seq
+            if count % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # clients' requests and publishings are due meanwhile
         self.seq = page.last_seq
         if page.last_seq >= page.newest_seq and not self._is_caught_up:
             self._is_caught_up = True
             self.wake()
             await self._settle()
+
+    async def _ask(self, after: int) -> EventList:
+        """The events after a number, waited for.
+
+        While results come thick they may gather: a question costs the API as much as a dozen of them. One that comes
+        after a pause is asked for at once.
+        """
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._asked_s + _PERIOD_S - loop.time()))
+        self._asked_s = loop.time()
+        wait_s = _WAIT_S if self._is_caught_up else 0.0
+        return await asyncio.to_thread(self._client.events, after, types=_TYPES, limit=_PAGE, wait_s=wait_s)
 
     async def _take(self, event: EventOut) -> None:
         if event.type == "inspection":
@@ -117,3 +139,9 @@ class Follower:
         else:
             condition = self._told
         await self._board.show(condition)
+
+
+def _see_error(task: "asyncio.Task[EventList]") -> None:
+    """Whoever waits for the task gets its error; where nobody does any more, it is not worth a complaint."""
+    if not task.cancelled():
+        task.exception()

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from asyncua import Server, ua
+from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.server.history import HistoryStorageInterface
 
 from opcua.line import Line
 from opcua.nodes import RESULT_NODES, data_value
-from opcua.station import StationNodes
 from serving.client import ClientError
 from serving.client_opcua import OpcUaClient
 from serving.inspections.schemas import InspectionOut
@@ -23,7 +22,6 @@ _HISTORIZED: Final = {spec.name: spec for spec in RESULT_NODES if spec.has_histo
 # The beginning of OPC UA's time stands for "not told"; clients write it in many ways.
 _NOT_TOLD: Final = datetime(1602, 1, 1, tzinfo=UTC)
 _NO_LINE: Final = Line("")
-_HAS_PAST: Final = ua.Variant(Value=True, VariantType=ua.VariantType.Boolean)
 
 
 class ResultHistory(HistoryStorageInterface):
@@ -33,14 +31,6 @@ class ResultHistory(HistoryStorageInterface):
         """Takes the way to the API."""
         super().__init__(_MOST_VALUES)
         self._client = client
-
-    async def announce(self, server: Server, nodes: StationNodes) -> None:
-        """Lets clients see which nodes of a station have a past."""
-        for name in _HISTORIZED:
-            node = server.get_node(nodes.id_of(name))
-            await node.write_attribute(ua.AttributeIds.Historizing, ua.DataValue(_HAS_PAST))
-            for attribute in (ua.AttributeIds.AccessLevel, ua.AttributeIds.UserAccessLevel):
-                await node.set_attr_bit(attribute, ua.AccessLevel.HistoryRead)
 
     async def read_node_history(
         self, node_id: ua.NodeId, start: datetime | None, end: datetime | None, nb_values: int

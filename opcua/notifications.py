@@ -1,13 +1,12 @@
 """OPC UA events: a part failed, an alert was raised or ended."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
-from asyncua import Node, Server, ua
-from asyncua.server.event_generator import EventGenerator
+from asyncua import Server, ua
 
 from opcua.board import Board
+from opcua.events import SERVER, EventKind
 from opcua.station import StationNodes
 from serving.events.schemas import EventOut
 from serving.inspections.schemas import InspectionOut
@@ -30,30 +29,21 @@ SEVERITIES: Final[Mapping[str, int]] = {"info": 100, "warning": 400, "error": 70
 class Notifications:
     """Tells of failed parts at the station and at the server, and of alerts at the server."""
 
-    def __init__(self, server: Server, board: Board) -> None:
-        """Takes where to tell it; `prepare` makes the types of events."""
-        self._server = server
-        self._board = board
-        self._failed_type: Node | None = None
-        self._at_server: dict[str, EventGenerator] = {}
-        self._at_station: dict[str, EventGenerator] = {}
+    def __init__(self, board: Board, failed: EventKind, alert: EventKind) -> None:
+        """Takes the types of events; `open` makes them."""
+        self._failed = failed
+        self._alert = alert
+        board.on_station.append(self._add_station)
+        board.on_result.append(self._tell_result)
 
-    async def prepare(self) -> None:
-        """Makes the types of events."""
-        namespace = self._board.namespace
-        for name, fields in ((FAILED, FAILED_FIELDS), (ALERT, ALERT_FIELDS)):
-            type_id = ua.NodeId(name, namespace)
-            base = self._server.get_node(ua.ObjectIds.BaseEventType)
-            made = await base.add_object_type(type_id, ua.QualifiedName(name, namespace))
-            for field, kind in fields:
-                field_id = ua.NodeId(f"{name}/{field}", namespace)
-                empty = ua.get_default_value(kind)
-                await made.add_property(field_id, ua.QualifiedName(field, namespace), empty, varianttype=kind)
-            self._at_server[name] = await self._server.get_event_generator(made)
-            if name == FAILED:
-                self._failed_type = made
-        self._board.on_station.append(self._add_station)
-        self._board.on_result.append(self._tell_result)
+    @classmethod
+    async def open(cls, server: Server, board: Board) -> "Notifications":
+        """Tells of what the board shows from now on."""
+        kinds = [
+            await _make_type(server, board.namespace, name, fields)
+            for name, fields in ((FAILED, FAILED_FIELDS), (ALERT, ALERT_FIELDS))
+        ]
+        return cls(board, *kinds)
 
     async def tell_alert(self, event: EventOut) -> None:
         """Tells of an alert that was raised, seen or ended."""
@@ -66,34 +56,39 @@ class Notifications:
             "IsAcknowledged": bool(told.get("acknowledged")),
             "Severity": SEVERITIES.get(str(told.get("severity")), _FAIL_SEVERITY),
         }
-        await _trigger(self._at_server[ALERT], values, event.at, f"{told.get('title')}: {told.get('message')}")
+        text = f"{told.get('title')}: {told.get('message')}"
+        await self._alert.tell(SERVER, "Server", lambda: values, text, event.at)
 
     async def _add_station(self, nodes: StationNodes) -> None:
-        assert self._failed_type is not None  # noqa: S101 - `prepare` comes first
-        made = await self._server.get_event_generator(self._failed_type, nodes.node.nodeid)
-        self._at_station[nodes.line.station_id] = made
+        await self._failed.announce(nodes.node.nodeid)
 
     async def _tell_result(self, nodes: StationNodes, result: InspectionOut) -> None:
         if result.decision != "fail":
             return
         classes = sorted({found.class_name for found in result.detections})
-        values = {
-            "InspectionId": result.id,
-            "StationId": result.station_id,
-            "PartId": result.part_id or "",
-            "Confidence": result.confidence,
-            "ModelVersion": result.model_version,
-            "DefectClasses": ", ".join(classes),
-            "Severity": _FAIL_SEVERITY,
-            "SourceNode": nodes.node.nodeid,
-            "SourceName": result.station_id,
-        }
         text = f"part {result.part_id or 'without id'} failed: {', '.join(classes) or 'no region'}"
-        for generator in (self._at_station[result.station_id], self._at_server[FAILED]):
-            await _trigger(generator, values, result.created_at, text)
+
+        def values() -> Mapping[str, Any]:
+            return {
+                "InspectionId": result.id,
+                "StationId": result.station_id,
+                "PartId": result.part_id or "",
+                "Confidence": result.confidence,
+                "ModelVersion": result.model_version,
+                "DefectClasses": ", ".join(classes),
+                "Severity": _FAIL_SEVERITY,
+            }
+
+        await self._failed.tell(nodes.node.nodeid, result.station_id, values, text, result.created_at)
 
 
-async def _trigger(generator: EventGenerator, values: Mapping[str, Any], at: datetime, text: str) -> None:
-    for name, value in values.items():
-        setattr(generator.event, name, value)
-    await generator.trigger(time_attr=at, message=text[:1000])
+async def _make_type(
+    server: Server, namespace: int, name: str, fields: tuple[tuple[str, ua.VariantType], ...]
+) -> EventKind:
+    base = server.get_node(ua.ObjectIds.BaseEventType)
+    made = await base.add_object_type(ua.NodeId(name, namespace), ua.QualifiedName(name, namespace))
+    for field, kind in fields:
+        field_id = ua.NodeId(f"{name}/{field}", namespace)
+        empty = ua.get_default_value(kind)
+        await made.add_property(field_id, ua.QualifiedName(field, namespace), empty, varianttype=kind)
+    return await EventKind.open(server, made.nodeid)

@@ -4,7 +4,6 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -75,16 +74,14 @@ class Plant:
         asking = clients[2]
         accounts, history = Accounts(asking), ResultHistory(asking)
         plant = cls(settings, await build_server(settings, accounts, history), accounts, clients)
-        await plant._furnish(history)
+        await plant._furnish()
         return plant
 
-    async def _furnish(self, history: ResultHistory) -> None:
+    async def _furnish(self) -> None:
         """Puts into the address space what goes beyond the reference's nodes."""
         built, asking = self.built, self._clients[2]
-        notifications = Notifications(built.server, built.board)
-        await notifications.prepare()
+        notifications = await Notifications.open(built.server, built.board)
         self.follower.on_alert.append(notifications.tell_alert)
-        built.board.on_station.append(partial(history.announce, built.server))
         trigger = Trigger(asking, self._accounts, built.board, self._settings.opcua_trigger_timeout_s)
         await trigger.add_method()
         try:
@@ -100,6 +97,7 @@ class Plant:
             "pulse": self._pulse.run(),
             "tick": self._tick(),
             "users": self._check_users(),
+            "certificates": self.built.server.watch_certificates(),
         }
         self._tasks = [asyncio.create_task(work, name=name) for name, work in loops.items()]
         return self

@@ -1,8 +1,9 @@
 """The OPC UA server: asyncua, guarded, with the board in its address space."""
 
+import asyncio
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from asyncua import Server, ua
@@ -11,6 +12,7 @@ from opcua.accounts import Accounts
 from opcua.board import Board
 from opcua.certificate import OwnCertificate, ensure_certificate
 from opcua.guard.connection import GuardedListener
+from opcua.guard.decoding import bound_arrays
 from opcua.guard.limits import Limits, transport_limits
 from opcua.guard.processor import Admitted, Gate
 from opcua.guard.sessions import GuardedServer
@@ -26,6 +28,8 @@ _POLICIES = (
     ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
     ua.SecurityPolicyType.Aes256Sha256RsaPss_Sign,
 )
+_LOOK_S: Final = 1.0
+_CHECK_S: Final = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -54,6 +58,19 @@ class PlantServer(Server):
             await self.iserver.stop()
             raise
 
+    async def watch_certificates(self) -> None:
+        """Ends connections whose certificate is refused, as soon as a file says so, or its time is over."""
+        loop = asyncio.get_running_loop()
+        checked_s = loop.time()
+        checked = seen = self._gate.trust.state()
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            before, seen = seen, self._gate.trust.state()
+            # A file that is still being written must not end anybody's connection.
+            if seen == before and (seen != checked or loop.time() - checked_s > _CHECK_S):
+                checked, checked_s = seen, loop.time()
+                self.bserver.end_untrusted()
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -79,6 +96,7 @@ async def build_server(settings: OpcUaSettings, accounts: Accounts, history: Res
         OSError: The folder of the certificates cannot be used.
         ValueError: The certificate there is none.
     """
+    bound_arrays()
     certificate = ensure_certificate(settings.pki_dir, settings.opcua_host)
     guarded = GuardedServer(Limits(settings.opcua_clients), Admitted())
     gate = Gate(guarded, TrustList(settings.pki_dir), accounts, settings.opcua_allow_insecure)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from asyncua import Node, Server, ua
 
@@ -28,6 +28,7 @@ _EMPTY: Final[Mapping[ua.VariantType, Any]] = {
     ua.VariantType.DateTime: datetime(1970, 1, 1, tzinfo=UTC),
 }
 _COUNTER, _READY, _BUSY, _ERROR, _ERROR_TEXT = HANDSHAKE_NODES
+_HAS_PAST: Final = ua.Variant(Value=True, VariantType=ua.VariantType.Boolean)
 _COUNTS: Final = frozenset({"PassCount", "FailCount", "UncertainCount"})
 
 
@@ -39,7 +40,7 @@ class StationNodes:
     """
 
     def __init__(self, server: Server, node: Node, line: Line, namespace: int) -> None:
-        """Takes the object in the address space; `create` makes it."""
+        """Takes the object in the address space; `add_station` makes it."""
         self.node = node
         self.line = line
         self._space = server.iserver.aspace
@@ -51,16 +52,6 @@ class StationNodes:
         self._trigger_error = ""
         self._rate: tuple[float | None] | None = None
 
-    @classmethod
-    async def create(cls, server: Server, parent: Node, line: Line, namespace: int) -> Self:
-        """The nodes of a station, new in the address space, with no value yet."""
-        prefix = station_node(line.station_id)
-        name = ua.QualifiedName(line.station_id, namespace)
-        node = await parent.add_object(ua.NodeId(prefix, namespace), name)
-        for spec in ordered_nodes():
-            await _add_variable(node, spec, ua.NodeId(f"{prefix}/{spec.name}", namespace), namespace)
-        return cls(server, node, line, namespace)
-
     def id_of(self, name: str) -> ua.NodeId:
         """The node id of a variable."""
         return self._ids[name]
@@ -68,7 +59,7 @@ class StationNodes:
     async def show_result(self, result: InspectionOut) -> None:
         """Shows a result that the line has taken; the counter last, so that who waits for it finds the rest."""
         self._is_overlaid = False
-        await self._write_result(result, ua.StatusCodes.Good)
+        await self._write_result(result)
         await self.show_rate(result.created_at)
         await self._write(_COUNTER, self.line.results, result.created_at)
 
@@ -132,7 +123,7 @@ class StationNodes:
         self._is_overlaid, self._rate = False, None
         last = self.line.last
         if last is not None:
-            await self._write_result(last, ua.StatusCodes.Good)
+            await self._write_result(last)
         else:
             await self._show_nothing_yet(now)
         await self.show_rate(now)
@@ -146,15 +137,25 @@ class StationNodes:
             else:
                 await self._write(spec, _empty(spec), now, ua.StatusCodes.BadWaitingForInitialData)
 
-    async def _write_result(self, result: InspectionOut, status: int) -> None:
+    async def _write_result(self, result: InspectionOut) -> None:
         for spec in RESULT_NODES:
             if spec.value is not None:
-                await self._write(spec, spec.value(self.line, result), result.created_at, status)
+                await self._write(spec, spec.value(self.line, result), result.created_at)
 
     async def _write(self, spec: NodeSpec, value: Any, at: datetime, status: int = ua.StatusCodes.Good) -> None:
         # Straight into the address space: a write through a session costs three times as much (measured).
         written = data_value(value, spec, at, status)
         await self._space.write_attribute_value(self._ids[spec.name], ua.AttributeIds.Value, written)
+
+
+async def add_station(parent: Node, station_id: str, namespace: int) -> Node:
+    """The object of a station with its nodes, new in the address space, with no value yet."""
+    prefix = station_node(station_id)
+    name = ua.QualifiedName(station_id, namespace)
+    made: Node = await parent.add_object(ua.NodeId(prefix, namespace), name)
+    for spec in ordered_nodes():
+        await _add_variable(made, spec, ua.NodeId(f"{prefix}/{spec.name}", namespace), namespace)
+    return made
 
 
 async def _add_variable(parent: Node, spec: NodeSpec, node_id: ua.NodeId, namespace: int) -> None:
@@ -166,6 +167,10 @@ async def _add_variable(parent: Node, spec: NodeSpec, node_id: ua.NodeId, namesp
     )
     if spec.is_array:
         await node.write_attribute(ua.AttributeIds.ValueRank, ua.DataValue(ua.Variant(1, ua.VariantType.Int32)))
+    if spec.has_history:
+        await node.write_attribute(ua.AttributeIds.Historizing, ua.DataValue(_HAS_PAST))
+        for attribute in (ua.AttributeIds.AccessLevel, ua.AttributeIds.UserAccessLevel):
+            await node.set_attr_bit(attribute, ua.AccessLevel.HistoryRead)
     waiting = data_value(empty, spec, datetime.now(UTC), ua.StatusCodes.BadWaitingForInitialData)
     await node.write_attribute(ua.AttributeIds.Value, waiting)
 

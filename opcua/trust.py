@@ -4,7 +4,8 @@ Asyncua looks at a certificate when a session is made, and only at the one that 
 is not looked at. So the one that really secures the channel is judged here, before the channel is opened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -63,6 +64,16 @@ class TrustList:
             raise CertificateError("it was revoked", ua.StatusCodes.BadCertificateRevoked)
         return certificate
 
+    def state(self) -> Hashable:
+        """Another value when anything in the folders that decide has changed."""
+        found = []
+        for folder in (self.trusted, self.issuers, self.revoked):
+            for path in _files(folder):
+                with suppress(OSError):  # gone meanwhile
+                    told = path.stat()
+                    found.append((path, told.st_mtime_ns, told.st_size))
+        return tuple(found)
+
     def _is_trusted(self, certificate: x509.Certificate) -> bool:
         content = certificate.public_bytes(Encoding.DER)
         if any(known.public_bytes(Encoding.DER) == content for known in _certificates(self.trusted)):
@@ -71,6 +82,7 @@ class TrustList:
         return any(_was_signed_by(certificate, authority) for authority in authorities)
 
     def _is_revoked(self, certificate: x509.Certificate) -> bool:
+        has_list = False
         for path in _files(self.revoked):
             try:
                 content = path.read_bytes()
@@ -81,10 +93,24 @@ class TrustList:
                 raise CertificateError(
                     f"the list {path.name} cannot be read", ua.StatusCodes.BadCertificateRevocationUnknown
                 ) from error
-            of_issuer = revoked.issuer == certificate.issuer
-            if of_issuer and revoked.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
+            if revoked.issuer != certificate.issuer:
+                continue
+            if revoked.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
                 return True
+            has_list = has_list or self._is_of_authority(revoked)
+            if revoked.next_update_utc is not None and revoked.next_update_utc < datetime.now(UTC):
+                # An old list still counts. To stop a line at midnight because nobody brought a new one would be worse.
+                _log.warning("revocation_list_is_old", file=path.name, next_update=revoked.next_update_utc.isoformat())
+        if not has_list and certificate.issuer != certificate.subject:
+            _log.warning("authority_without_revocation_list", authority=certificate.issuer.rfc4514_string()[:200])
         return False
+
+    def _is_of_authority(self, revoked: x509.CertificateRevocationList) -> bool:
+        """Whether an authority that we know has really signed the list."""
+        signers = (known for known in _certificates(self.issuers) if known.subject == revoked.issuer)
+        keys = (known.public_key() for known in signers)
+        # Other kinds of keys sign no certificate that we take.
+        return any(isinstance(key, rsa.RSAPublicKey) and revoked.is_signature_valid(key) for key in keys)
 
     def _keep(self, certificate: x509.Certificate) -> None:
         """Stores a refused certificate under its fingerprint, and lets go of the oldest ones beyond a number."""
@@ -126,8 +152,12 @@ def _certificates(folder: Path) -> Iterable[x509.Certificate]:
 
 def _may_sign(known: x509.Certificate) -> bool:
     try:
-        return known.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+        if not known.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            return False
+        return known.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound as missing:
+        return missing.oid == x509.KeyUsage.oid  # it may be left out: everything is allowed then
+    except ValueError:
         return False
 
 

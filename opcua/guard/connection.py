@@ -3,18 +3,19 @@
 import asyncio
 from typing import Any, Final
 
-import structlog
+from asyncua import ua
 from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import Buffer
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.ua.ua_binary import header_from_binary
 
-from opcua.guard.limits import MOST_CHUNK_BYTES, MOST_UNSENT_BYTES, PAUSE_AT_MESSAGES
+from opcua.errors import CertificateError
+from opcua.guard.limits import MOST_CHUNK_BYTES, MOST_LOGIN_BYTES, MOST_UNSENT_BYTES, PAUSE_AT_MESSAGES
 from opcua.guard.processor import Gate, GuardedProcessor
 
 _HEADER_BYTES: Final = 8
+_MORE_FOLLOWS: Final = b"C"
 _KNOWN: Final = frozenset({b"HEL", b"OPN", b"MSG", b"CLO", b"ERR"})
-_log = structlog.get_logger(__name__)
 
 
 class GuardedConnection(OPCUAProtocol):
@@ -42,6 +43,12 @@ class GuardedConnection(OPCUAProtocol):
         session = self.processor.session if self.processor is not None else None
         return session is not None and session.is_activated()
 
+    @property
+    def certificate(self) -> bytes | None:
+        """What secures the channel, None before there is one and without security."""
+        secured = self.processor is not None and self.processor.is_secured
+        return self.processor._connection.security_policy.peer_certificate if secured else None  # noqa: SLF001
+
     def data_received(self, data: bytes) -> None:
         """Takes bytes, as long as what they announce is no larger than a chunk may be.
 
@@ -54,8 +61,11 @@ class GuardedConnection(OPCUAProtocol):
             kind, size = received[place : place + 3], int.from_bytes(received[place + 4 : place + 8], "little")
             if kind not in _KNOWN:
                 return self.end("this is no OPC UA")
-            if not _HEADER_BYTES < size <= MOST_CHUNK_BYTES:
+            is_known = self.is_known
+            if not _HEADER_BYTES < size <= (MOST_CHUNK_BYTES if is_known else MOST_LOGIN_BYTES):
                 return self.end("a chunk is announced that is too large or too small")
+            if received[place + 3 : place + 4] == _MORE_FOLLOWS and not is_known:
+                return self.end("a message of more than one chunk came before the login")
             if len(received) - place < size:
                 break
             if not self._enqueue(received[place : place + size]):
@@ -81,7 +91,7 @@ class GuardedConnection(OPCUAProtocol):
 
     def end(self, reason: str) -> None:
         """Closes the connection at once and lets go of what was received."""
-        _log.warning("opcua_connection_ended", peer=str(self.peer_name), reason=reason)
+        self.gate.complaints.tell("opcua_connection_ended", peer=str(self.peer_name), reason=reason)
         self._buffer = b""
         if self.transport is not None:
             self.transport.abort()
@@ -103,6 +113,17 @@ class GuardedListener(BinaryServer):
         """Takes who decides, and where to listen."""
         super().__init__(gate.server, host, port, limits)
         self._gate = gate
+
+    def end_untrusted(self) -> None:
+        """Ends the connections whose certificate was taken away, revoked, or has expired."""
+        for client in list(self.clients):
+            if isinstance(client, GuardedConnection) and (certificate := client.certificate) is not None:
+                try:
+                    self._gate.trust.check(certificate)
+                except CertificateError as error:
+                    if error.status == ua.StatusCodes.BadCertificateRevocationUnknown:
+                        continue  # nobody new comes in; who is here has done nothing
+                    client.end(f"the certificate is refused now: {error}")
 
     def _make_protocol(self) -> OPCUAProtocol:
         made = GuardedConnection(

@@ -6,6 +6,8 @@ from typing import Final
 from asyncua.common.connection import TransportLimits
 
 MOST_CHUNK_BYTES: Final = 65_535
+MOST_LOGIN_BYTES: Final = 16 * 1024
+"""The same before somebody has logged in: certificates have room, and strangers keep nobody busy for long."""
 MOST_MESSAGE_BYTES: Final = 512 * 1024
 MOST_UNSENT_BYTES: Final = 8 * 1024 * 1024
 """Answers that a client may leave unread; a frozen one is let go of then."""
@@ -26,6 +28,9 @@ MOST_SUBSCRIPTIONS_PER_SESSION: Final = 10
 MOST_ITEMS_PER_SESSION: Final = 20_000
 MOST_OPERATIONS: Final = 5_000
 """Nodes in one request."""
+MOST_BROWSED: Final = 1_000
+"""The same where each node costs a search through its references."""
+MOST_PATH_ELEMENTS: Final = 100
 MOST_HISTORY_NODES: Final = 20
 MOST_CALLS: Final = 10
 

@@ -1,10 +1,9 @@
 """One client's messages: the channel's certificate, the login, and which services a user may call."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-import structlog
 from asyncua import ua
 from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import ServiceError
@@ -15,6 +14,7 @@ from asyncua.ua.ua_binary import struct_from_binary, uatcp_to_binary
 
 from opcua.accounts import NOBODY, Accounts, PlatformUser
 from opcua.errors import CertificateError, LoginError
+from opcua.guard.complaints import Complaints
 from opcua.guard.limits import ABANDONED_SESSION_S
 from opcua.guard.sessions import GuardedServer, GuardedSession
 from opcua.trust import TrustList, application_uris
@@ -45,7 +45,6 @@ _READING: Final = frozenset(
 _admitted: ContextVar[User | None] = ContextVar("opcua_admitted", default=None)
 caller: ContextVar[PlatformUser] = ContextVar("opcua_caller", default=NOBODY)
 """Who sent the message that is being answered: methods are not told by asyncua."""
-_log = structlog.get_logger(__name__)
 
 
 class Admitted(UserManager):
@@ -65,12 +64,14 @@ class Gate:
         trust: Which certificates are trusted.
         accounts: Who the users are.
         allow_insecure: Whether clients without a certificate may read.
+        complaints: Where it is told who was refused.
     """
 
     server: GuardedServer
     trust: TrustList
     accounts: Accounts
     allow_insecure: bool
+    complaints: Complaints = field(default_factory=Complaints)
 
 
 class GuardedProcessor(UaProcessor):
@@ -92,10 +93,11 @@ class GuardedProcessor(UaProcessor):
         try:
             return bool(await super().process(header, body))
         except CertificateError as error:
-            _log.warning("opcua_channel_refused", peer=str(self.name), reason=str(error))
+            self._gate.complaints.tell("opcua_channel_refused", peer=str(self.name), reason=str(error))
             self._say_why(error.status, str(error))
         except Exception as error:  # noqa: BLE001 - whatever strangers send, one line and their connection is all it costs
-            _log.warning("opcua_message_refused", peer=str(self.name), reason=f"{type(error).__name__}: {error}"[:200])
+            reason = f"{type(error).__name__}: {error}"[:200]
+            self._gate.complaints.tell("opcua_message_refused", peer=str(self.name), reason=reason)
             self._say_why(ua.StatusCodes.BadTcpInternalError, "the message cannot be read")
         return False
 

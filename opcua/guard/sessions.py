@@ -17,10 +17,12 @@ from opcua.guard.limits import (
     LOGIN_WITHIN_S,
     LONGEST_SESSION_MS,
     LONGEST_SILENCE_MS,
+    MOST_BROWSED,
     MOST_CALLS,
     MOST_HISTORY_NODES,
     MOST_ITEMS_PER_SESSION,
     MOST_OPERATIONS,
+    MOST_PATH_ELEMENTS,
     MOST_SUBSCRIPTIONS_PER_SESSION,
     MOST_WAITING_MESSAGES,
     ORPHAN_LIFE_MS,
@@ -60,6 +62,7 @@ class GuardedSession(InternalSession):
         """A subscription with revised times: one that never ends, or that publishes at every write, is nobody's."""
         if len(self._own) >= MOST_SUBSCRIPTIONS_PER_SESSION:
             raise ServiceError(ua.StatusCodes.BadTooManySubscriptions)
+        await self.iserver.drop_orphan()
         wanted_ms = params.RequestedPublishingInterval
         period_ms = wanted_ms if math.isfinite(wanted_ms) else FASTEST_PUBLISHING_MS
         period_ms = min(max(period_ms, FASTEST_PUBLISHING_MS), SLOWEST_PUBLISHING_MS)
@@ -155,12 +158,14 @@ class GuardedSession(InternalSession):
 
     async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
         """References, of so many nodes at once."""
-        _require_few(params.NodesToBrowse, MOST_OPERATIONS)
+        _require_few(params.NodesToBrowse, MOST_BROWSED)
         return await super().browse(params)
 
     async def translate_browsepaths_to_nodeids(self, params: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
-        """Node ids of so many paths at once."""
-        _require_few(params, MOST_OPERATIONS)
+        """Node ids of so many paths at once, each of so many steps."""
+        _require_few(params, MOST_BROWSED)
+        for path in params:
+            _require_few(path.RelativePath.Elements, MOST_PATH_ELEMENTS)
         return await super().translate_browsepaths_to_nodeids(params)
 
     async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
@@ -216,6 +221,16 @@ class GuardedServer(InternalServer):
         if gone is None:
             raise ServiceError(ua.StatusCodes.BadTooManySessions)
         await gone.close_session(delete_subs=True)
+
+    async def drop_orphan(self) -> None:
+        """Where every place for a subscription is taken, ends the oldest one that waits for a client who has gone."""
+        present = self.subscription_service.subscriptions
+        if len(present) < self.max_subscriptions:
+            return
+        here = {session.session_id for session in self.sessions if session.is_connected} | {self.isession.session_id}
+        orphan = next((number for number, sub in present.items() if sub.session_id not in here), None)
+        if orphan is not None:
+            await self.subscription_service.delete_subscriptions([orphan])
 
     def is_of_user(self, session_id: ua.NodeId, user: User) -> bool:
         """Whether the session is one of that user."""

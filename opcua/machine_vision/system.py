@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -80,11 +81,7 @@ class VisionSystem:
         await self._move(self.machine.prepare())
         last = self.nodes.line.last
         known = structures.recipe_of(last) if last is not None else (self.nodes.line.station_id, "", "")
-        told = {
-            "ExternalId": structures.external_recipe(*known),
-            "InternalId": structures.internal_recipe(*known),
-        }
-        await self._telling.tell(nodeset.RECIPE_PREPARED, told, f"recipe {known[0]}")
+        await self._telling.tell(nodeset.RECIPE_PREPARED, partial(_recipe_values, known), f"recipe {known[0]}")
         return Fault.NONE
 
     async def unprepare(self, recipe: Any) -> Fault:
@@ -118,7 +115,7 @@ class VisionSystem:
             return "", Fault.WRONG_STATE
         self._job_id, self._stopping = f"job-{uuid4()}", asyncio.Event()
         await self._move(moved)
-        await self._telling.tell(nodeset.JOB_STARTED, {"JobId": structures.job(self._job_id)}, self._job_id)
+        await self._telling.tell(nodeset.JOB_STARTED, partial(_job_values, self._job_id), self._job_id)
         self._task = asyncio.create_task(self._run(self._job_id, part_id, period_s, user))
         return self._job_id, Fault.NONE
 
@@ -170,7 +167,7 @@ class VisionSystem:
     async def _end(self, moved: Sequence[Transition], job_id: str) -> None:
         await self._move(moved)
         if moved:
-            await self._telling.tell(nodeset.READY_EVENT, {"JobId": structures.job(job_id)}, job_id)
+            await self._telling.tell(nodeset.READY_EVENT, partial(_job_values, job_id), job_id)
 
     async def _leave(self, moved: Sequence[Transition]) -> Fault:
         self._cancel()
@@ -200,34 +197,49 @@ class VisionSystem:
         return self._job_id if running and result.source == "camera" and self.nodes.is_busy else None
 
     async def _tell_result(self, result: InspectionOut) -> None:
-        recipe = structures.recipe_of(result)
-        told = {
-            "ResultId": structures.result_id(result.id),
-            "IsPartial": False,
-            "IsSimulated": False,
-            "ResultState": structures.COMPLETED,
-            "PartId": structures.part(result.part_id),
-            "ExternalRecipeId": structures.external_recipe(*recipe),
-            "InternalRecipeId": structures.internal_recipe(*recipe),
-            "InternalConfigurationId": structures.configuration(result),
-            "JobId": structures.job(self.job_of(result)),
-            "CreationTime": result.created_at,
-            "ProcessingTimes": structures.processing_times(result),
-            "ResultContent": ua.Variant(structures.content(result), ua.VariantType.Variant, is_array=True),
-        }
-        await self._telling.tell(nodeset.RESULT_READY, told, f"result {result.id}", result.created_at)
+        values = partial(_result_values, result, self.job_of(result))
+        await self._telling.tell(nodeset.RESULT_READY, values, f"result {result.id}", result.created_at)
 
     async def _tell_failure(self, job_id: str, part_id: str | None, reason: str) -> None:
         """A job without a verdict: the processing has failed, and nothing was stored."""
-        told = {
-            "ResultId": structures.result_id(""),
-            "IsPartial": False,
-            "IsSimulated": False,
-            "ResultState": structures.FAILED,
-            "PartId": structures.part(part_id),
-            "JobId": structures.job(job_id),
-            "CreationTime": datetime.now(UTC),
-            "ResultContent": ua.Variant([], ua.VariantType.Variant, is_array=True),
-        }
         _log.warning("opcua_job_failed", job_id=job_id, reason=reason)
-        await self._telling.tell(nodeset.RESULT_READY, told, reason[:1000])
+        await self._telling.tell(nodeset.RESULT_READY, partial(_failure_values, job_id, part_id), reason)
+
+
+def _job_values(job_id: str) -> dict[str, Any]:
+    return {"JobId": structures.job(job_id)}
+
+
+def _recipe_values(known: tuple[str, str, str]) -> dict[str, Any]:
+    return {"ExternalId": structures.external_recipe(*known), "InternalId": structures.internal_recipe(*known)}
+
+
+def _result_values(result: InspectionOut, job_id: str) -> dict[str, Any]:
+    recipe = structures.recipe_of(result)
+    return {
+        "ResultId": structures.result_id(result.id),
+        "IsPartial": False,
+        "IsSimulated": False,
+        "ResultState": structures.COMPLETED,
+        "PartId": structures.part(result.part_id),
+        "ExternalRecipeId": structures.external_recipe(*recipe),
+        "InternalRecipeId": structures.internal_recipe(*recipe),
+        "InternalConfigurationId": structures.configuration(result),
+        "JobId": structures.job(job_id),
+        "CreationTime": result.created_at,
+        "ProcessingTimes": structures.processing_times(result),
+        "ResultContent": ua.Variant(structures.content(result), ua.VariantType.Variant, is_array=True),
+    }
+
+
+def _failure_values(job_id: str, part_id: str | None) -> dict[str, Any]:
+    return {
+        "ResultId": structures.result_id(""),
+        "IsPartial": False,
+        "IsSimulated": False,
+        "ResultState": structures.FAILED,
+        "PartId": structures.part(part_id),
+        "JobId": structures.job(job_id),
+        "CreationTime": datetime.now(UTC),
+        "ResultContent": ua.Variant([], ua.VariantType.Variant, is_array=True),
+    }

@@ -1,14 +1,15 @@
 """Shows a vision system's state, and tells its events at the system and at the server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from asyncua import Node, Server, ua
-from asyncua.server.event_generator import EventGenerator
+from asyncua import Server, ua
 
+from opcua.events import EventKind
 from opcua.machine_vision import nodeset
 from opcua.machine_vision.nodeset import Tables
+from opcua.machine_vision.skeleton import AUTOMATIC, STATES, Kinds, node_below
 from opcua.machine_vision.states import State, Transition
 
 _T = ua.VariantType
@@ -20,37 +21,24 @@ _KINDS: Final = (
 )
 
 
+async def open_kinds(server: Server, tables: Tables) -> Kinds:
+    """The standard's types of events that vision systems tell."""
+    return {number: await EventKind.open(server, tables.id_of(number)) for number in _KINDS}
+
+
 class Telling:
     """The state variables and the events of one vision system."""
 
-    def __init__(self, server: Server, tables: Tables, system: Node, machine: Node, inner: Node) -> None:
-        """Takes the nodes; `prepare` reads what it needs of them."""
-        self._server = server
+    def __init__(self, server: Server, tables: Tables, kinds: Kinds, name: str, root: ua.NodeId) -> None:
+        """Takes the object of the system."""
+        self._space = server.iserver.aspace
         self._tables = tables
-        self._system = system
-        self._machines = {False: machine, True: inner}
-        self._variables: dict[bool, tuple[ua.NodeId, ua.NodeId, ua.NodeId]] = {}
-        self._generators: dict[int, Sequence[EventGenerator]] = {}
-
-    async def prepare(self, name: str) -> None:
-        """Finds the variables, makes those of the numbers, and what tells the events."""
-        for is_inner, machine in self._machines.items():
-            current = await machine.get_child("0:CurrentState")
-            known = await current.get_child("0:Id")
-            number = await current.add_property(
-                ua.NodeId(f"{current.nodeid.Identifier}.Number", current.nodeid.NamespaceIndex),
-                ua.QualifiedName("Number", 0),
-                0,
-                varianttype=_T.UInt32,
-            )
-            self._variables[is_inner] = (current.nodeid, known.nodeid, number.nodeid)
-        for kind in _KINDS:
-            made = []
-            for source in (self._system.nodeid, ua.NodeId(ua.ObjectIds.Server)):
-                generator = await self._server.get_event_generator(self._tables.id_of(kind), source)
-                generator.event.SourceNode, generator.event.SourceName = self._system.nodeid, name
-                made.append(generator)
-            self._generators[kind] = made
+        self._kinds = kinds
+        self._name = name
+        self._root = root
+        machines = {False: node_below(root, STATES), True: node_below(root, STATES, AUTOMATIC)}
+        ends = (("CurrentState",), ("CurrentState", "Id"), ("CurrentState", "Number"))
+        self._variables = {inner: [node_below(at, *end) for end in ends] for inner, at in machines.items()}
 
     async def show(self, outer: State, state: State) -> None:
         """Shows the state; the inner machine has none while the outer one is not operational."""
@@ -59,23 +47,19 @@ class Telling:
 
     async def changed(self, transition: Transition) -> None:
         """Tells of a change of state; of errors as the standard wants."""
-        told = self._change(transition)
-        await self.tell(nodeset.STATE_CHANGED, told, f"{told['FromState'].Text} to {told['ToState'].Text}")
+        before, after = (self._tables.states[state][1] for state in (transition.before, transition.after))
+        await self.tell(nodeset.STATE_CHANGED, lambda: self._change(transition), f"{before} to {after}")
         if transition.number in {130, 430}:
-            await self.tell(nodeset.ERROR_EVENT, {**told, "Severity": _ERROR_SEVERITY}, "the platform cannot inspect")
+            told = {"Severity": _ERROR_SEVERITY}
+            await self.tell(nodeset.ERROR_EVENT, lambda: self._change(transition) | told, "the platform cannot inspect")
         elif transition.number == 340:
-            await self.tell(nodeset.ERROR_RESOLVED, told, "the platform can inspect again")
+            await self.tell(nodeset.ERROR_RESOLVED, lambda: self._change(transition), "the platform can inspect again")
 
-    async def tell(self, kind: int, values: Mapping[str, Any], text: str, at: datetime | None = None) -> None:
-        """Tells one event."""
-        for generator in self._generators[kind]:
-            event = generator.event
-            event.Severity = _SEVERITY
-            for name, value in values.items():
-                event.add_property(name, value.Value, value.VariantType) if isinstance(
-                    value, ua.Variant
-                ) else event.add_property(name, value, event.data_types.get(name) or _variant_type(value))
-            await generator.trigger(time_attr=at, message=text)
+    async def tell(
+        self, kind: int, values: Callable[[], Mapping[str, Any]], text: str, at: datetime | None = None
+    ) -> None:
+        """Tells one event, where somebody listens."""
+        await self._kinds[kind].tell(self._root, self._name, lambda: {"Severity": _SEVERITY, **values()}, text, at)
 
     def _change(self, transition: Transition) -> dict[str, Any]:
         moved = self._tables.transitions[transition.number]
@@ -106,20 +90,4 @@ class Telling:
             status = ua.StatusCodes.Good
         for variable, value in zip(self._variables[is_inner], values, strict=True):
             written = ua.DataValue(value, StatusCode=ua.StatusCode(status), SourceTimestamp=now, ServerTimestamp=now)
-            await self._server.iserver.aspace.write_attribute_value(variable, ua.AttributeIds.Value, written)
-
-
-def _variant_type(value: Any) -> ua.VariantType:
-    match value:
-        case bool():
-            return _T.Boolean
-        case int():
-            return _T.Int32
-        case datetime():
-            return _T.DateTime
-        case ua.LocalizedText():
-            return _T.LocalizedText
-        case str():
-            return _T.String
-        case _:
-            return _T.ExtensionObject
+            await self._space.write_attribute_value(variable, ua.AttributeIds.Value, written)

@@ -56,9 +56,10 @@ async def client_of(
     mode: ua.MessageSecurityMode = ua.MessageSecurityMode.SignAndEncrypt,
     policy: Any = SecurityPolicyBasic256Sha256,
     uri: str = CLIENT_URI,
+    timeout_s: float = 10,
 ) -> Client:
     """A client that is not connected yet."""
-    client = Client(endpoint, timeout=10)
+    client = Client(endpoint, timeout=timeout_s)
     client.application_uri = uri
     if username is not None:
         client.set_user(username)

@@ -21,7 +21,7 @@ from serving.settings import Settings
 from tests.serving.conftest import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 60.0
+DEADLINE_S = 150.0
 _SECRET = "0123456789abcdef" * 2
 
 
@@ -43,13 +43,18 @@ def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = DEAD
 
 @dataclass
 class PlantUnderTest:
-    """The two processes and their ports."""
+    """The two processes and their ports.
+
+    Attributes:
+        log_name: What the log of the OPC UA process is called, where there are two of them.
+    """
 
     data_dir: Path
     extra: dict[str, str] = field(default_factory=dict)
     api_port: int = field(default_factory=free_port)
     opcua_port: int = field(default_factory=free_port)
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    log_name: str = "opcua"
     _tokens: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,7 +101,7 @@ class PlantUnderTest:
             "INFERENCE_WORKERS": "2",
             **self.extra,
         }
-        with (self.data_dir / f"{what}.log").open("ab") as log:
+        with self._log_file(what).open("ab") as log:
             command = [sys.executable, "-m", module]
             self.processes[what] = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         wait_until(self._api_answers if what == "api" else self._opcua_answers, f"{what} answers; {self.data_dir}")
@@ -114,7 +119,7 @@ class PlantUnderTest:
 
     def log(self, what: str) -> str:
         """What a process has written."""
-        return (self.data_dir / f"{what}.log").read_text(encoding="utf-8")
+        return self._log_file(what).read_text(encoding="utf-8")
 
     def call(self, method: str, path: str, *, role: str = "admin", **content: Any) -> Any:
         """The JSON of a call that must succeed."""
@@ -138,6 +143,9 @@ class PlantUnderTest:
         files = {"file": ("part.png", picture, "image/png")}
         found: dict[str, Any] = self.call("POST", "/inspect", data=form, files=files)
         return found
+
+    def _log_file(self, what: str) -> Path:
+        return self.data_dir / f"{what if what == 'api' else self.log_name}.log"
 
     def _api_answers(self) -> bool:
         try:

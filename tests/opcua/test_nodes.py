@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 from asyncua import Client, ua
 
+from opcua.documentation import walk
 from opcua.nodes import ordered_nodes
 from tests.opcua.client import client_namespace, namespace_of, node
 from tests.opcua.plant import PlantUnderTest, wait_until
@@ -64,6 +65,34 @@ async def test_nodes_are_found_by_browsing_when_looked_for(shared: PlantUnderTes
     status = await viewer.nodes.objects.get_child([f"{namespace}:Ussop", f"{namespace}:SystemStatus"])
     assert status.nodeid == ua.NodeId("SystemStatus", namespace)
     await eventually(status.read_value, "running")
+
+
+async def _described(client: Client, station_id: str) -> list[str]:
+    """Everything below a station and its vision system, without the station's name."""
+    found = []
+    for above in ("station", "vision"):
+        root = client.get_node(ua.NodeId(f"{above}/{station_id}", client_namespace()))
+        try:
+            found += [line.replace(station_id, "*") async for line in walk(root, 0)]
+        except ua.UaStatusCodeError:
+            assert above == "vision"  # the standard's tables are not everywhere
+    return found
+
+
+async def test_stations_are_alike_when_one_was_made_from_the_other(shared: PlantUnderTest, viewer: Client) -> None:
+    for station_id in ("alike-1", "alike-1.1", "other-1"):
+        await asyncio.to_thread(shared.call, "PUT", f"/stations/{station_id}", json={})
+        await eventually(node(viewer, "Ready", station_id).read_value, expected=True)
+    first = await _described(viewer, "alike-1")
+    assert len(first) > len(ordered_nodes())
+    assert await _described(viewer, "alike-1.1") == first
+    assert await _described(viewer, "other-1") == first
+    past = await node(viewer, "LastDecision", "other-1").read_attribute(ua.AttributeIds.AccessLevel)
+    assert past.Value.Value & ua.AccessLevel.HistoryRead.mask
+    # A copy is written to by itself.
+    await asyncio.to_thread(shared.inspect, GOOD, "other-1")
+    await eventually(node(viewer, "PassCount", "other-1").read_value, 1)
+    assert await node(viewer, "PassCount", "alike-1").read_value() == 0
 
 
 async def test_rate_and_counters_are_those_of_the_database_when_parts_came(

@@ -1,0 +1,1 @@
+"""A server where nobody needs a certificate: what it gives, and what it withstands."""
