@@ -15,12 +15,14 @@ import "./station-card";
 import "./station-view";
 
 const CLOCK_MS = 1_000;
+const SHIFT_MS = 10_000;
+const RULES_MS = 60_000;
 
 @customElement("ussop-live-page")
 export class LivePage extends UssopElement {
   @property({ attribute: false }) route!: Route;
   @state() private nowMs = Date.now();
-  private timer = 0;
+  private timers: readonly number[] = [];
   private readonly onPlant = () => this.requestUpdate();
 
   static override styles = [shared, pageLayout, livePageStyles];
@@ -28,12 +30,21 @@ export class LivePage extends UssopElement {
   override connectedCallback(): void {
     super.connectedCallback();
     plant.addEventListener("change", this.onPlant);
-    this.timer = window.setInterval(() => (this.nowMs = Date.now()), CLOCK_MS);
+    const every = (ms: number, work: () => void) => window.setInterval(work, ms);
+    // Without an answer the last one stays; the connection shows that nobody answers.
+    const look = (loading: Promise<void>) => void loading.catch(() => undefined);
+    look(plant.loadShift());
+    look(plant.loadRules());
+    this.timers = [
+      every(CLOCK_MS, () => (this.nowMs = Date.now())),
+      every(SHIFT_MS, () => look(plant.loadShift())),
+      every(RULES_MS, () => look(plant.loadRules())),
+    ];
   }
 
   override disconnectedCallback(): void {
     plant.removeEventListener("change", this.onPlant);
-    clearInterval(this.timer);
+    this.timers.forEach((timer) => clearInterval(timer));
     super.disconnectedCallback();
   }
 

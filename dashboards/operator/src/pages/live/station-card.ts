@@ -7,6 +7,7 @@ import { locale, t } from "../../i18n/locale";
 import { ageOf } from "../../live/line-data";
 import type { Line } from "../../live/line-data";
 import { plant } from "../../live/plant";
+import { yieldAt } from "../../live/shift-data";
 import "../../parts/picture";
 import "../../parts/verdict";
 import { shared } from "../../styles/shared";
@@ -53,7 +54,7 @@ export class StationCard extends UssopElement {
         gap: 0.125rem 1rem;
         padding: 0.75rem 1rem 0.5rem;
       }
-      .facts span {
+      .facts > span {
         flex-basis: 100%;
       }
       ussop-strip {
@@ -69,6 +70,7 @@ export class StationCard extends UssopElement {
   override render() {
     const { last, stationId, parts } = this.line;
     const age = ageOf(last.created_at, this.nowMs);
+    const tally = yieldAt(plant.shift, stationId, this.nowMs);
     const found = last.detections.map((one) => one.class_name).join(", ");
     return html`<article class="card">
       <a class="open" href=${formatRoute("live", [stationId])} data-page="live">
@@ -76,7 +78,7 @@ export class StationCard extends UssopElement {
         <div class="picture"><ussop-picture .inspection=${last}></ussop-picture></div>
         <div class="facts">
           <h2>${plant.nameOf(stationId)}</h2>
-          <b class="number">${locale.percent(last.confidence)}</b>
+          <b class="number" title=${t("live.shift_yield")}><span class="unseen">${t("live.shift_yield")} </span>${tally === null || tally.total === 0 ? "–" : locale.percent(tally.passed / tally.total, 1)}</b>
           <span class="quiet small">${last.part_id ?? "–"} · ${t(`live.ago_${age.unit}`, { value: age.value })} · ${found || t("defects.none")}</span>
         </div>
       </a>

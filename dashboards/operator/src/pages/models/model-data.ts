@@ -39,6 +39,11 @@ export function actionsOf(version: Version): { deploy: boolean; rollback: boolea
   return { deploy: isFree && !rollback, rollback, gate, override: version.gate === "blocked" };
 }
 
+/** The version that inspects; while a swap is under way that which this machine still runs. */
+export function inUseOf(models: readonly Version[]): Version | null {
+  return models.find((one) => one.active) ?? models.find((one) => one.status === "deployed") ?? null;
+}
+
 export interface Figure {
   readonly name: string;
   readonly value: number;
