@@ -17,7 +17,7 @@ import "../../parts/icon";
 import "../../parts/result";
 import { stationSelect } from "../../parts/select-station";
 import "../../parts/verdict";
-import { pageLayout, shared } from "../../styles/shared";
+import { emptiness, notes, pageLayout, shared, steps } from "../../styles/shared";
 import { historyPageStyles } from "./history-page.styles";
 import { InspectionList } from "./inspection-list";
 import { windowOf } from "./window-data";
@@ -43,7 +43,7 @@ export class HistoryPage extends UssopElement {
   private readonly onKey = (event: KeyboardEvent) => this.key(event);
   private readonly sizes = new ResizeObserver(() => this.measure());
 
-  static override styles = [shared, pageLayout, historyPageStyles];
+  static override styles = [shared, pageLayout, notes, emptiness, steps, historyPageStyles];
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -91,8 +91,8 @@ export class HistoryPage extends UssopElement {
         <span class="quiet number">${this.list.isLoaded ? t("history.total", { total: locale.number(this.list.total) }) : nothing}</span>
       </header>
       ${this.filters()}
-      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
-      ${this.list.error ? html`<p class="problem" role="alert">${problemText(this.list.error)}
+      ${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
+      ${this.list.error ? html`<p class="note problem" role="alert">${problemText(this.list.error)}
         <wa-button size="s" appearance="outlined" @click=${() => this.list.open(this.filter)}>${t("app.retry")}</wa-button></p>` : nothing}
       ${this.table()}
     `;
@@ -198,7 +198,7 @@ export class HistoryPage extends UssopElement {
           ${tool("chevron-left", t("history.previous"), -1)} ${tool("chevron-right", t("history.next"), 1)}
         </div>
       </header>
-      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
+      ${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
       ${this.shown ? html`<ussop-result .inspection=${this.shown} ?masks=${this.masks} ?boxes=${this.boxes}></ussop-result>` : nothing}
       <p class="quiet small keys">${t("history.keys")}</p>
       ${this.dialog()}

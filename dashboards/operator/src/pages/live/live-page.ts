@@ -9,7 +9,7 @@ import { locale, t } from "../../i18n/locale";
 import { plant } from "../../live/plant";
 import type { Line } from "../../live/line-data";
 import "../../parts/icon";
-import { pageLayout, shared } from "../../styles/shared";
+import { emptiness, pageLayout, shared, tabs } from "../../styles/shared";
 import { livePageStyles } from "./live-page.styles";
 import "./station-card";
 import "./station-view";
@@ -25,7 +25,7 @@ export class LivePage extends UssopElement {
   private timers: readonly number[] = [];
   private readonly onPlant = () => this.requestUpdate();
 
-  static override styles = [shared, pageLayout, livePageStyles];
+  static override styles = [shared, pageLayout, tabs, emptiness, livePageStyles];
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -80,7 +80,7 @@ export class LivePage extends UssopElement {
   private choice(lines: readonly Line[], chosen: Line | null) {
     const link = (address: string, isHere: boolean, content: unknown) =>
       html`<a href=${address} data-page="live" aria-current=${isHere ? "page" : nothing}>${content}</a>`;
-    return html`<nav class="choice" aria-label=${t("live.station")}>
+    return html`<nav class="tabs" aria-label=${t("live.station")}>
       ${link("/live", chosen === null, html`<ussop-icon name="wall"></ussop-icon>${t("live.wall")}`)}
       ${lines.map((line) =>
         link(formatRoute("live", [line.stationId]), line === chosen, plant.nameOf(line.stationId)),

@@ -54,7 +54,7 @@ export class DifferenceCard extends UssopElement {
         min-height: 9rem;
         border: 0;
         padding: 0;
-        background: #0a0e13;
+        background: var(--u-plate);
         color: #b6c2d0;
         font: inherit;
       }

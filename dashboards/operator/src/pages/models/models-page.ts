@@ -11,7 +11,7 @@ import type { Route } from "../../app/route-data";
 import { locale, t } from "../../i18n/locale";
 import { plant } from "../../live/plant";
 import "../../parts/icon";
-import { pageLayout, shared, sheet } from "../../styles/shared";
+import { emptiness, pageLayout, shared, sheet, steps } from "../../styles/shared";
 import "./comparison";
 import { actionsOf, inUseOf, isUnderWay } from "./model-data";
 import type { Version } from "./model-data";
@@ -36,6 +36,8 @@ export class ModelsPage extends UssopElement {
     shared,
     pageLayout,
     sheet,
+    emptiness,
+    steps,
     css`
       .columns {
         grid-template-columns: minmax(0, 1fr) minmax(18rem, 24rem);
@@ -44,14 +46,6 @@ export class ModelsPage extends UssopElement {
       .versions {
         display: grid;
         gap: 1rem;
-      }
-      .note.away {
-        background: var(--u-uncertain-soft);
-        color: var(--u-uncertain);
-      }
-      .empty {
-        padding: 3rem 1rem;
-        text-align: center;
       }
       @media (max-width: 1000px) {
         .columns {

@@ -67,7 +67,7 @@ export const reviewPageStyles = css`
   .stage {
     position: relative;
     overflow: hidden;
-    background: #0a0e13;
+    background: var(--u-plate);
   }
   canvas {
     position: absolute;
@@ -198,27 +198,7 @@ export const reviewPageStyles = css`
   .new wa-input {
     flex: 1;
   }
-  .note {
-    margin-bottom: 0.75rem;
-    padding: 0.625rem 0.875rem;
-    border-radius: 8px;
-    background: var(--u-uncertain-soft);
-    color: var(--u-uncertain);
-  }
-  .note.problem {
-    background: var(--u-fail-soft);
-    color: var(--u-fail);
-  }
-  .empty {
-    display: grid;
-    justify-items: center;
-    gap: 0.75rem;
-    padding: 4rem 1rem;
-    text-align: center;
-  }
   .empty > ussop-icon {
-    width: 3rem;
-    height: 3rem;
     color: var(--u-pass);
   }
   .keys {

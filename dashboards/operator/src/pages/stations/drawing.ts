@@ -4,7 +4,7 @@ import { customElement, property, state } from "lit/decorators.js";
 import type { Inspection } from "../../api/client";
 import { UssopElement } from "../../app/element";
 import { t } from "../../i18n/locale";
-import { shared } from "../../styles/shared";
+import { plate, shared } from "../../styles/shared";
 import type { Point } from "./station-data";
 
 @customElement("ussop-drawing")
@@ -16,13 +16,9 @@ export class Drawing extends UssopElement {
 
   static override styles = [
     shared,
+    plate,
     css`
       :host {
-        display: block;
-        position: relative;
-        overflow: hidden;
-        border-radius: 6px;
-        background: #0a0e13;
         touch-action: none;
       }
       svg {
@@ -34,18 +30,10 @@ export class Drawing extends UssopElement {
       .shape {
         fill: rgb(92 184 255 / 22%);
         stroke: #5cb8ff;
-        stroke-width: 2.5px;
-        vector-effect: non-scaling-stroke;
-      }
-      .edge {
-        fill: none;
-        stroke: rgb(0 0 0 / 70%);
-        stroke-width: 5px;
-        vector-effect: non-scaling-stroke;
       }
       circle {
         fill: #ffd23d;
-        stroke: #0a0e13;
+        stroke: var(--u-plate);
         stroke-width: 2px;
         vector-effect: non-scaling-stroke;
         cursor: move;

@@ -101,7 +101,7 @@ export class StationsPage extends WorkingPage {
   private form(station: Station, draft: Draft) {
     const input = (change: (value: string) => Draft) => (event: Event) => (this.draft = change((event.target as HTMLInputElement).value));
     const rule = (index: number, change: Partial<Rule>): Draft => ({ ...draft, rules: draft.rules.map((one, place) => (place === index ? { ...one, ...change } : one)) });
-    const cell = (one: Rule, index: number, key: "acceptBelow" | "rejectAbove" | "minAreaMm2", name: string) => html`<td>
+    const cell = (one: Rule, index: number, key: "acceptBelow" | "rejectAbove" | "minAreaMm2" | "minAreaPx", name: string) => html`<td>
       <wa-input class="bare" size="s" inputmode="decimal" label="${one.className}: ${name}" .value=${one[key]} placeholder="–" @input=${input((value) => rule(index, { [key]: value }))}></wa-input></td>`;
     const isBad = draft.rules.some(isWrong);
     return html`<section class="card">
@@ -110,22 +110,22 @@ export class StationsPage extends WorkingPage {
       <h2>${t("history.thresholds")}</h2>
       <p class="quiet small">${t("stations.thresholds_hint")}</p>
       <div class="scroll" role="region" tabindex="0" aria-label=${t("history.thresholds")}><table>
-        <thead><tr><th scope="col">${t("defects.class")}</th><th scope="col">${t("stations.accept")}</th><th scope="col">${t("stations.reject")}</th><th scope="col">${t("stations.area")}</th></tr></thead>
+        <thead><tr><th scope="col">${t("defects.class")}</th><th scope="col">${t("stations.accept")}</th><th scope="col">${t("stations.reject")}</th><th scope="col">${t("stations.area")}</th><th scope="col">${t("stations.area_px")}</th></tr></thead>
         <tbody>${draft.rules.map((one, index) => html`<tr><th scope="row">${one.className}</th>
-          ${cell(one, index, "acceptBelow", t("stations.accept"))} ${cell(one, index, "rejectAbove", t("stations.reject"))} ${cell(one, index, "minAreaMm2", t("stations.area"))}</tr>`)}</tbody>
+          ${cell(one, index, "acceptBelow", t("stations.accept"))} ${cell(one, index, "rejectAbove", t("stations.reject"))} ${cell(one, index, "minAreaMm2", t("stations.area"))} ${cell(one, index, "minAreaPx", t("stations.area_px"))}</tr>`)}</tbody>
       </table></div>
       ${isBad ? html`<p class="note problem">${t("stations.wrong")}</p>` : nothing}
       ${session.can("engineer")
-        ? html`<wa-button variant="brand" size="l" data-save ?loading=${this.isBusy} ?disabled=${isBad} @click=${() => this.save(station, draft)}>${t("stations.save")}</wa-button>`
+        ? html`<wa-button variant="brand" size="l" data-save ?loading=${this.isBusy} ?disabled=${isBad} @click=${() => this.save(station.id, draft)}>${t("stations.save")}</wa-button>`
         : html`<p class="quiet small">${t("stations.read_only")}</p>`}
     </section>`;
   }
 
-  private save(station: Station, draft: Draft): void {
+  private save(id: string, draft: Draft): void {
     void this.act(async () => {
-      const params = { path: { station_id: station.id } };
-      await need(api.PUT("/api/v1/stations/{station_id}", { params, body: updateOf(station, draft) }));
-      await Promise.all([this.load(station.id), plant.loadStations()]);
+      const params = { path: { station_id: id } };
+      await need(api.PUT("/api/v1/stations/{station_id}", { params, body: updateOf(draft) }));
+      await Promise.all([this.load(id), plant.loadStations()]);
     }, t("stations.saved"));
   }
 }

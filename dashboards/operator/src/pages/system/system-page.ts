@@ -9,19 +9,13 @@ import { session } from "../../api/session";
 import { WorkingPage } from "../../app/working-page";
 import { locale, t } from "../../i18n/locale";
 import { pageLayout, shared, sheet } from "../../styles/shared";
+import "./config-editor";
 
 interface OpcUa {
   readonly enabled: boolean;
   readonly running: boolean;
   readonly endpoint: string | null;
   readonly station_count: number;
-}
-
-interface Setting {
-  readonly name: string;
-  readonly value: unknown;
-  readonly is_secret?: boolean;
-  readonly restart_needed?: boolean;
 }
 
 @customElement("ussop-system-page")
@@ -31,11 +25,9 @@ export class SystemPage extends WorkingPage {
   @state() private benchmark: Schemas["BenchmarkOut"] | null = null;
   @state() private usage: Schemas["UsageOut"] | null = null;
   @state() private opcua: OpcUa | null = null;
-  @state() private settings: readonly Setting[] = [];
   @state() private entries: readonly Schemas["AuditEntryOut"][] = [];
   @state() private olderThan: number | null = null;
   @state() private verified = "";
-  private changes: Record<string, unknown> = {};
 
   static override styles = [shared, pageLayout, sheet];
 
@@ -54,15 +46,13 @@ export class SystemPage extends WorkingPage {
         throw error;
       }
     };
-    const [health, openvino, usage, opcua, config] = await Promise.all([
+    const [health, openvino, usage, opcua] = await Promise.all([
       need(api.GET("/api/v1/health")),
       optional(need(api.GET("/api/v1/openvino/status"))),
       optional(need(api.GET("/api/v1/storage/usage"))),
       optional(callJson<OpcUa>("/api/v1/opcua/status")),
-      optional(callJson<Record<string, unknown>>("/api/v1/config")),
     ]);
     [this.health, this.openvino, this.usage, this.opcua] = [health, openvino, usage, opcua];
-    this.settings = settingsOf(config);
     if (session.can("admin")) await this.loadAudit();
   }
 
@@ -70,7 +60,8 @@ export class SystemPage extends WorkingPage {
     return html`
       <header class="page"><h1>${t("system.title")}</h1></header>
       ${this.notes()}
-      <div class="columns">${this.healthCard()} ${this.openvinoCard()} ${this.storageCard()} ${this.opcuaCard()} ${this.configCard()}</div>
+      <div class="columns">${this.healthCard()} ${this.openvinoCard()} ${this.storageCard()} ${this.opcuaCard()}</div>
+      <ussop-config-editor></ussop-config-editor>
       ${session.can("admin") ? this.auditCard() : nothing}
     `;
   }
@@ -123,23 +114,8 @@ export class SystemPage extends WorkingPage {
     </section>`;
   }
 
-  private configCard() {
-    if (this.settings.length === 0) return nothing;
-    const mayEdit = session.can("engineer");
-    const edit = (one: Setting) => (event: Event) => (this.changes = { ...this.changes, [one.name]: typed(one.value, (event.target as HTMLInputElement).value) });
-    const isPlain = (one: Setting) => !one.is_secret && !one.restart_needed && (typeof one.value !== "object" || one.value === null);
-    return html`<section class="card"><h2>${t("system.config")}</h2>
-      <div class="scroll" role="region" tabindex="0" aria-label=${t("system.title")}><table><tbody>${this.settings.map(
-        (one) => html`<tr><th scope="row" class="mono">${one.name}</th><td>${mayEdit && isPlain(one)
-          ? html`<wa-input class="bare" size="s" label=${one.name} .value=${String(one.value ?? "")} @input=${edit(one)}></wa-input>`
-          : html`<span class="mono">${one.is_secret ? "•••" : typeof one.value === "object" ? JSON.stringify(one.value) : String(one.value)}</span>`}</td></tr>`,
-      )}</tbody></table></div>
-      ${mayEdit ? html`<wa-button variant="brand" @click=${this.saveConfig}>${t("stations.save")}</wa-button>` : nothing}
-    </section>`;
-  }
-
   private auditCard() {
-    return html`<br /><section class="card"><div class="row spread"><h2>${t("system.audit")}</h2>
+    return html`<section class="card"><div class="row spread"><h2>${t("system.audit")}</h2>
         <span class="row">${this.verified ? html`<b role="status">${this.verified}</b>` : nothing}<wa-button appearance="outlined" size="s" @click=${this.verify}>${t("system.verify")}</wa-button></span></div>
       <div class="scroll" role="region" tabindex="0" aria-label=${t("system.title")}><table><tbody>${this.entries.map(
         (entry) => html`<tr><td class="number">${entry.seq}</td><td class="small">${locale.dateTime(entry.at)}</td><th scope="row">${entry.actor.name}</th><td class="mono">${entry.action}</td><td class="mono">${entry.subject}</td></tr>`,
@@ -161,29 +137,8 @@ export class SystemPage extends WorkingPage {
       this.verified = found.holds ? t("system.holds", { entries: locale.number(found.entries) }) : t("system.broken", { count: found.findings.length });
     });
   }
-
-  private saveConfig(): void {
-    void this.act(async () => {
-      await callJson("/api/v1/config", "POST", this.changes);
-      this.changes = {};
-      await this.load();
-    }, t("stations.saved"));
-  }
 }
 
 function size(bytes: number): string {
   return bytes >= 1e9 ? `${locale.number(bytes / 1e9, 1)} GB` : `${locale.number(bytes / 1e6, 1)} MB`;
-}
-
-/** A list of settings, whichever key of the answer holds it. */
-function settingsOf(config: Record<string, unknown> | null): readonly Setting[] {
-  const list = Object.values(config ?? {}).find((value) => Array.isArray(value) && value.length > 0 && typeof value[0] === "object" && value[0] !== null && "name" in value[0]);
-  return Array.isArray(list) ? (list as Setting[]) : [];
-}
-
-/** What was typed, as what the setting is; empty means back to its default. */
-function typed(before: unknown, text: string): unknown {
-  if (text.trim() === "") return null;
-  if (typeof before === "number") return Number(text);
-  return typeof before === "boolean" ? text === "true" : text;
 }
