@@ -469,4 +469,8 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   "stations.area_px": "Ab px",
   "review.no_segmenter": "Es ist kein Netz für Umrisse installiert",
   "review.no_segmenter_why": "Umrisse per Klick gibt es hier nicht: {reason}. Zeichnen Sie einen Rahmen (R) oder ein Polygon (P).",
+  "consequence.title": "Was das aus den letzten {of} Teilen macht",
+  "consequence.none": "Kein Urteil ändert sich.",
+  "consequence.no_parts": "Sobald hier Teile geprüft wurden, zeigt sich die Folge einer Änderung vor dem Speichern.",
+  "consequence.unseen": "Von {classes} kann mehr zählen: Was damals übergangen wurde, ist nicht verzeichnet.",
 };

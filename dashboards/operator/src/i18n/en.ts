@@ -467,4 +467,8 @@ export const en = {
   "stations.area_px": "From px",
   "review.no_segmenter": "no network for outlines is installed",
   "review.no_segmenter_why": "Outlines by click are not available here: {reason}. Draw a box (R) or a polygon (P).",
+  "consequence.title": "What this makes of the last {of} parts",
+  "consequence.none": "No verdict changes.",
+  "consequence.no_parts": "Once parts were inspected here, the consequence of a change shows before it is saved.",
+  "consequence.unseen": "More may count of {classes}: what was ignored at the time is not on record.",
 } as const;

@@ -469,4 +469,8 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   "stations.area_px": "自 px",
   "review.no_segmenter": "未安装轮廓分割网络",
   "review.no_segmenter_why": "此处无法点击生成轮廓：{reason}。请画框（R）或多边形（P）。",
+  "consequence.title": "对最近 {of} 个零件的影响",
+  "consequence.none": "判定无变化。",
+  "consequence.no_parts": "检测过零件后，保存前可在此查看更改的影响。",
+  "consequence.unseen": "{classes} 可能更多：当时被忽略的缺陷没有记录。",
 };

@@ -25,6 +25,9 @@ export class DifferenceCard extends UssopElement {
   static override styles = [
     shared,
     css`
+      :host {
+        display: block;
+      }
       article {
         display: grid;
         height: 100%;

@@ -39,24 +39,28 @@ export function draftOf(station: Station, classes: readonly string[]): Draft {
 
 /** The whole configuration. A threshold needs both of its limits. */
 export function updateOf(draft: Draft) {
-  const number = (text: string) => (text.trim() === "" ? null : Number(text.replace(",", ".")));
   const thresholds: Record<string, { accept_below: number; reject_above: number }> = {};
   const areas: Record<string, number> = {};
   const areasPx: Record<string, number> = {};
   for (const rule of draft.rules) {
-    const [accept, reject, area, areaPx] = [number(rule.acceptBelow), number(rule.rejectAbove), number(rule.minAreaMm2), number(rule.minAreaPx)];
+    const [accept, reject, area, areaPx] = [numberOf(rule.acceptBelow), numberOf(rule.rejectAbove), numberOf(rule.minAreaMm2), numberOf(rule.minAreaPx)];
     if (accept !== null && reject !== null) thresholds[rule.className] = { accept_below: accept, reject_above: reject };
     if (area !== null) areas[rule.className] = area;
     if (areaPx !== null) areasPx[rule.className] = areaPx;
   }
   return {
     name: draft.name.trim() || null,
-    mm_per_px: number(draft.mmPerPx),
+    mm_per_px: numberOf(draft.mmPerPx),
     thresholds,
     min_area_mm2: areas,
     min_area_px: areasPx,
     region_of_interest: draft.region.length >= 3 ? draft.region.map(([x, y]): [number, number] => [x, y]) : null,
   };
+}
+
+/** A number as people type it, null for nothing. */
+export function numberOf(text: string): number | null {
+  return text.trim() === "" ? null : Number(text.replace(",", "."));
 }
 
 /** Whether a rule has one limit without the other, limits in the wrong order, or an area that is none. */

@@ -10,15 +10,19 @@ import { WorkingPage } from "../../app/working-page";
 import { locale, t } from "../../i18n/locale";
 import { plant } from "../../live/plant";
 import { pageLayout, shared, sheet } from "../../styles/shared";
+import "./consequence";
 import "./drawing";
 import { draftOf, isWrong, scaleOf, updateOf } from "./station-data";
 import type { Draft, Point, Rule, Station } from "./station-data";
+
+/** Parts on which the consequence of other rules is shown. */
+const RECENT = 100;
 
 @customElement("ussop-stations-page")
 export class StationsPage extends WorkingPage {
   @property({ attribute: false }) route!: Route;
   @state() private station: Station | null = null;
-  @state() private last: Inspection | null = null;
+  @state() private recent: readonly Inspection[] = [];
   @state() private draft: Draft | null = null;
   @state() private mode: "line" | "region" = "line";
   @state() private line: readonly Point[] = [];
@@ -58,11 +62,16 @@ export class StationsPage extends WorkingPage {
     const params = { path: { station_id: id } };
     const [station, page, queue] = await Promise.all([
       need(api.GET("/api/v1/stations/{station_id}", { params })),
-      need(api.GET("/api/v1/inspections", { params: { query: { station_id: id, limit: 1 } } })),
+      need(api.GET("/api/v1/inspections", { params: { query: { station_id: id, limit: RECENT } } })),
       need(api.GET("/api/v1/active-learning/queue", { params: { query: { limit: 1 } } })),
     ]);
-    this.last = page.inspections[0] ?? null;
-    [this.station, this.draft, this.line] = [station, draftOf(station, Object.keys(this.last?.thresholds ?? {}).length ? Object.keys(this.last?.thresholds ?? {}) : queue.class_names), []];
+    this.recent = page.inspections;
+    const known = Object.keys(this.last?.thresholds ?? {});
+    [this.station, this.draft, this.line] = [station, draftOf(station, known.length > 0 ? known : queue.class_names), []];
+  }
+
+  private get last(): Inspection | null {
+    return this.recent.find((part) => !part.picture_deleted_at) ?? this.recent[0] ?? null;
   }
 
   override render() {
@@ -114,7 +123,7 @@ export class StationsPage extends WorkingPage {
         <tbody>${draft.rules.map((one, index) => html`<tr><th scope="row">${one.className}</th>
           ${cell(one, index, "acceptBelow", t("stations.accept"))} ${cell(one, index, "rejectAbove", t("stations.reject"))} ${cell(one, index, "minAreaMm2", t("stations.area"))} ${cell(one, index, "minAreaPx", t("stations.area_px"))}</tr>`)}</tbody>
       </table></div>
-      ${isBad ? html`<p class="note problem">${t("stations.wrong")}</p>` : nothing}
+      ${isBad ? html`<p class="note problem">${t("stations.wrong")}</p>` : html`<ussop-consequence .parts=${this.recent} .station=${station} .draft=${draft}></ussop-consequence>`}
       ${session.can("engineer")
         ? html`<wa-button variant="brand" size="l" data-save ?loading=${this.isBusy} ?disabled=${isBad} @click=${() => this.save(station.id, draft)}>${t("stations.save")}</wa-button>`
         : html`<p class="quiet small">${t("stations.read_only")}</p>`}
