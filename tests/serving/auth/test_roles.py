@@ -24,6 +24,7 @@ _LOWEST_ROLE = {
     ("GET", "/api/v1/stations"): "viewer",
     ("GET", "/api/v1/stations/{station_id}"): "viewer",
     ("PUT", "/api/v1/stations/{station_id}"): "engineer",
+    ("POST", "/api/v1/stations/{station_id}/calibrate"): "engineer",
     ("GET", "/api/v1/alerts"): "viewer",
     ("POST", "/api/v1/alerts/{alert_id}/acknowledge"): "operator",
     ("GET", "/api/v1/alerts/deliveries"): "engineer",

@@ -1462,6 +1462,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stations/{station_id}/calibrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Calibrate By Board
+         * @description Millimetres per pixel from a checkerboard in one of the station's pictures. Nothing is stored.
+         *
+         *     Role: engineer.
+         */
+        post: operations["stations_calibrate_by_board"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/statistics": {
         parameters: {
             query?: never;
@@ -2466,6 +2488,21 @@ export interface components {
             wal: components["schemas"]["PartUsage"];
         };
         /**
+         * CalibrationOut
+         * @description What the board says; nothing is stored until the station is configured with it.
+         */
+        CalibrationOut: {
+            /** Corners */
+            corners: [
+                number,
+                number
+            ][];
+            /** Mm Per Px */
+            mm_per_px: number;
+            /** Spread Percent */
+            spread_percent: number;
+        };
+        /**
          * CandidateList
          * @description One page of candidates, oldest first.
          */
@@ -2505,6 +2542,20 @@ export interface components {
             station_id: string;
             /** Uncertainty */
             uncertainty: number;
+        };
+        /**
+         * CheckerboardIn
+         * @description Which picture, and what board is in it.
+         */
+        CheckerboardIn: {
+            /** Columns */
+            columns: number;
+            /** Inspection Id */
+            inspection_id: string;
+            /** Rows */
+            rows: number;
+            /** Square Mm */
+            square_mm: number;
         };
         /**
          * ChunkIn
@@ -8388,6 +8439,42 @@ export interface operations {
             422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-not_ready-storage-storage_busy"];
+        };
+    };
+    stations_calibrate_by_board: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                station_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckerboardIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationOut"];
+                };
+            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
         };
     };
     statistics_get_statistics: {

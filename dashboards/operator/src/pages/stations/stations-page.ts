@@ -2,7 +2,7 @@
 import { css, html, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
-import type { Inspection } from "../../api/client";
+import type { Inspection, Schemas } from "../../api/client";
 import { session } from "../../api/session";
 import { formatRoute } from "../../app/route-data";
 import type { Route } from "../../app/route-data";
@@ -12,11 +12,14 @@ import { plant } from "../../live/plant";
 import { pageLayout, shared, sheet } from "../../styles/shared";
 import "./consequence";
 import "./drawing";
-import { draftOf, isWrong, scaleOf, updateOf } from "./station-data";
+import { draftOf, isWrong, numberOf, scaleOf, updateOf } from "./station-data";
 import type { Draft, Point, Rule, Station } from "./station-data";
 
+type Mode = "line" | "board" | "region";
 /** Parts on which the consequence of other rules is shown. */
 const RECENT = 100;
+/** Per cent by which the squares of a board may differ before one scale holds no longer everywhere. */
+const MOST_SPREAD = 2.5;
 
 @customElement("ussop-stations-page")
 export class StationsPage extends WorkingPage {
@@ -24,9 +27,11 @@ export class StationsPage extends WorkingPage {
   @state() private station: Station | null = null;
   @state() private recent: readonly Inspection[] = [];
   @state() private draft: Draft | null = null;
-  @state() private mode: "line" | "region" = "line";
+  @state() private mode: Mode = "line";
   @state() private line: readonly Point[] = [];
   @state() private lengthMm = "";
+  @state() private board = { columns: "9", rows: "6", squareMm: "5" };
+  @state() private found: Schemas["CalibrationOut"] | null = null;
   private opened = "";
   private readonly redrawNow = () => this.requestUpdate();
 
@@ -35,6 +40,11 @@ export class StationsPage extends WorkingPage {
     pageLayout,
     sheet,
     css`
+      .board {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr));
+        gap: 0.75rem;
+      }
       td wa-input {
         min-width: 4.25rem;
       }
@@ -68,6 +78,7 @@ export class StationsPage extends WorkingPage {
     this.recent = page.inspections;
     const known = Object.keys(this.last?.thresholds ?? {});
     [this.station, this.draft, this.line] = [station, draftOf(station, known.length > 0 ? known : queue.class_names), []];
+    this.found = null;
   }
 
   private get last(): Inspection | null {
@@ -89,15 +100,15 @@ export class StationsPage extends WorkingPage {
   private picture(draft: Draft) {
     const set = (event: CustomEvent<readonly Point[]>) => {
       if (this.mode === "line") this.line = event.detail;
-      else this.draft = { ...draft, region: event.detail };
+      else if (this.mode === "region") this.draft = { ...draft, region: event.detail };
     };
     const scale = scaleOf(this.line, Number(this.lengthMm.replace(",", ".")));
-    const button = (mode: "line" | "region") => html`<button type="button" aria-pressed=${String(mode === this.mode)} @click=${() => (this.mode = mode)}>${t(`stations.mode_${mode}`)}</button>`;
+    const button = (mode: Mode) => html`<button type="button" aria-pressed=${String(mode === this.mode)} @click=${() => (this.mode = mode)}>${t(`stations.mode_${mode}`)}</button>`;
     return html`<section class="card">
-      <div class="tabs" role="group" aria-label=${t("stations.title")}>${button("line")} ${button("region")}</div>
-      ${this.last === null ? html`<p class="quiet">${t("live.empty")}</p>` : html`<ussop-drawing .inspection=${this.last} mode=${this.mode} .points=${this.mode === "line" ? this.line : draft.region} @points=${set}></ussop-drawing>`}
+      <div class="tabs" role="group" aria-label=${t("stations.title")}>${button("line")} ${button("board")} ${button("region")}</div>
+      ${this.last === null ? html`<p class="quiet">${t("live.empty")}</p>` : html`<ussop-drawing .inspection=${this.last} mode=${this.mode} .points=${this.points(draft)} @points=${set}></ussop-drawing>`}
       <p class="quiet small">${t(`stations.draw_${this.mode}`)}</p>
-      ${this.mode === "line"
+      ${this.mode === "board" ? this.boardForm(draft) : this.mode === "line"
         ? html`<div class="row">
             <wa-input name="length" label=${t("stations.length")} inputmode="decimal" .value=${this.lengthMm} @input=${(event: Event) => (this.lengthMm = (event.target as HTMLInputElement).value)}></wa-input>
             <wa-button variant="brand" appearance="outlined" ?disabled=${scale === null} @click=${() => (this.draft = { ...draft, mmPerPx: String(scale) })}>
@@ -105,6 +116,34 @@ export class StationsPage extends WorkingPage {
           </div>`
         : html`<wa-button appearance="outlined" ?disabled=${draft.region.length === 0} @click=${() => (this.draft = { ...draft, region: [] })}>${t("stations.clear")}</wa-button>`}
     </section>`;
+  }
+
+  private points(draft: Draft): readonly Point[] {
+    if (this.mode === "board") return (this.found?.corners ?? []).map(([x = 0, y = 0]): Point => [x, y]);
+    return this.mode === "line" ? this.line : draft.region;
+  }
+
+  private boardForm(draft: Draft) {
+    const { found, board } = this;
+    const field = (name: "columns" | "rows" | "squareMm") => html`<wa-input name=${name} label=${t(`stations.board_${name}`)} inputmode="decimal" .value=${board[name]}
+      @input=${(event: Event) => (this.board = { ...board, [name]: (event.target as HTMLInputElement).value })}></wa-input>`;
+    return html`<div class="board">${field("columns")} ${field("rows")} ${field("squareMm")}</div>
+      <div class="row">
+        ${session.can("engineer") ? html`<wa-button appearance="outlined" ?disabled=${this.last === null} ?loading=${this.isBusy} @click=${this.findBoard}>${t("stations.board_find")}</wa-button>` : nothing}
+        ${found === null ? nothing : html`<wa-button variant="brand" appearance="outlined" @click=${() => (this.draft = { ...draft, mmPerPx: String(Number(found.mm_per_px.toPrecision(6))) })}>
+          <ussop-icon slot="start" name="ruler"></ussop-icon>${t("stations.take")}: ${locale.number(found.mm_per_px, 5)} mm/px</wa-button>`}
+      </div>
+      ${found !== null && found.spread_percent > MOST_SPREAD ? html`<p class="note problem">${t("stations.board_askew", { spread: locale.number(found.spread_percent, 1) })}</p>` : nothing}`;
+  }
+
+  private findBoard(): void {
+    const { last, station, board } = this;
+    if (last === null || station === null) return;
+    this.found = null;
+    void this.act(async () => {
+      const body = { inspection_id: last.id, columns: numberOf(board.columns) ?? 0, rows: numberOf(board.rows) ?? 0, square_mm: numberOf(board.squareMm) ?? 0 };
+      this.found = await need(api.POST("/api/v1/stations/{station_id}/calibrate", { params: { path: { station_id: station.id } }, body }));
+    });
   }
 
   private form(station: Station, draft: Draft) {
