@@ -4,19 +4,12 @@ import { customElement, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
 import type { Schemas } from "../../api/client";
 import { ApiError } from "../../api/errors";
-import { callJson } from "../../api/raw";
 import { session } from "../../api/session";
 import { WorkingPage } from "../../app/working-page";
 import { locale, t } from "../../i18n/locale";
+import "../../parts/icon";
 import { pageLayout, shared, sheet } from "../../styles/shared";
 import "./config-editor";
-
-interface OpcUa {
-  readonly enabled: boolean;
-  readonly running: boolean;
-  readonly endpoint: string | null;
-  readonly station_count: number;
-}
 
 @customElement("ussop-system-page")
 export class SystemPage extends WorkingPage {
@@ -24,7 +17,7 @@ export class SystemPage extends WorkingPage {
   @state() private openvino: Schemas["OpenVinoStatus"] | null = null;
   @state() private benchmark: Schemas["BenchmarkOut"] | null = null;
   @state() private usage: Schemas["UsageOut"] | null = null;
-  @state() private opcua: OpcUa | null = null;
+  @state() private opcua: Schemas["OpcUaStatus"] | null = null;
   @state() private entries: readonly Schemas["AuditEntryOut"][] = [];
   @state() private olderThan: number | null = null;
   @state() private verified = "";
@@ -50,7 +43,7 @@ export class SystemPage extends WorkingPage {
       need(api.GET("/api/v1/health")),
       optional(need(api.GET("/api/v1/openvino/status"))),
       optional(need(api.GET("/api/v1/storage/usage"))),
-      optional(callJson<OpcUa>("/api/v1/opcua/status")),
+      optional(need(api.GET("/api/v1/opcua/status"))),
     ]);
     [this.health, this.openvino, this.usage, this.opcua] = [health, openvino, usage, opcua];
     if (session.can("admin")) await this.loadAudit();
@@ -107,10 +100,13 @@ export class SystemPage extends WorkingPage {
 
   private opcuaCard() {
     const one = this.opcua;
+    if (one === null || !one.enabled) return html`<section class="card"><h2>OPC UA</h2><p class="quiet">${t("system.no_opcua")}</p></section>`;
+    const expires = one.certificate_expires_at ? [[t("system.certificate"), locale.dateTime(one.certificate_expires_at)] as const] : [];
     return html`<section class="card"><h2>OPC UA</h2>
-      ${one === null
-        ? html`<p class="quiet">${t("system.no_opcua")}</p>`
-        : this.facts([[t("system.enabled"), one.enabled ? t("system.yes") : t("system.no")], [t("system.running"), one.running ? t("system.yes") : t("system.no")], [t("system.endpoint"), one.endpoint ?? "–"], [t("quality.stations"), one.station_count]])}
+      <p class="note ${one.running ? "" : "problem"}"><ussop-icon name=${one.running ? "pass" : "fail"}></ussop-icon> ${t(one.running ? "system.opcua_runs" : "system.opcua_down")}</p>
+      ${one.insecure ? html`<p class="note away"><ussop-icon name="uncertain"></ussop-icon> ${t("system.opcua_open")}</p>` : nothing}
+      ${this.facts([[t("system.endpoint"), html`<span class="mono">${one.endpoint}</span>`], [t("quality.stations"), one.station_count], [t("system.clients"), one.sessions], [t("system.subscriptions"), one.subscriptions],
+        ["OPC 40100-1", one.machine_vision ? t("system.yes") : t("system.no")], ...expires])}
     </section>`;
   }
 
