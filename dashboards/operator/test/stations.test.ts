@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { queryOf } from "../src/pages/history/filter-data";
+import { exportQueryOf, queryOf } from "../src/pages/history/filter-data";
 import { draftOf, isWrong, scaleOf, updateOf } from "../src/pages/stations/station-data";
 import type { Rule, Station } from "../src/pages/stations/station-data";
 
@@ -39,4 +39,6 @@ test("a filter asks for whole days, and for nothing that is not filled", () => {
   expect(Date.parse(asked.until!) - Date.parse(asked.since!)).toBe(24 * 3_600_000);
   expect(asked).toMatchObject({ part: "D-", class_name: "dent" });
   expect(queryOf({ ...none, from: "nonsense" })).toEqual({});
+  const file = exportQueryOf({ ...none, from: "2026-01-15", decision: "fail", model: "3" }, "xlsx");
+  expect(Object.fromEntries(file)).toEqual({ format: "xlsx", date_from: new Date("2026-01-15T00:00:00").toISOString(), decision: "fail", model_version: "3" });
 });

@@ -18,6 +18,7 @@ import "../../parts/result";
 import { stationSelect } from "../../parts/select-station";
 import "../../parts/verdict";
 import { emptiness, notes, pageLayout, shared, steps } from "../../styles/shared";
+import { exportQueryOf } from "./filter-data";
 import { historyPageStyles } from "./history-page.styles";
 import { InspectionList } from "./inspection-list";
 import { windowOf } from "./window-data";
@@ -127,12 +128,9 @@ export class HistoryPage extends UssopElement {
       : nothing}`;
   }
 
-  /** The export knows days, station and decision; the other filters are the list's own. */
-  private async save(format: "csv" | "xlsx"): Promise<void> {
-    const { stationId, decision, from, to } = this.filter;
-    const wanted = { format, station_id: stationId, decision, date_from: from, date_to: to };
-    const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== ""));
-    await this.quietly(download(`/api/v1/export/csv?${query}`));
+  /** A file of what the list shows. */
+  private save(format: "csv" | "xlsx"): Promise<void> {
+    return this.quietly(download(`/api/v1/export/csv?${exportQueryOf(this.filter, format)}`));
   }
 
   private async quietly(work: Promise<void>): Promise<void> {
