@@ -49,7 +49,7 @@ def test_candidate_is_compared_deployed_with_a_reason_and_taken_back(
     page = signed_in(screen.open("/models"), "admin")
     candidate = page.locator("ussop-version-card").filter(has_text="Version 2")
     expect(candidate.get_by_text("Gate: Blocked")).to_be_visible()
-    candidate.get_by_role("link", name="Compare with the one in use").click()
+    candidate.get_by_role("link", name="Compare", exact=True).click()
 
     expect(page.get_by_role("heading", name="The gate blocked it")).to_be_visible()
     expect(page.get_by_text("more escapes: 1 of 20 instead of 0")).to_be_visible()

@@ -363,7 +363,7 @@ export const en = {
   "live.above_takt": "Above the takt of {takt}",
   "live.shift_yield": "Yield of the shift",
   "live.shift_of": "of {total} since {since}",
-  "compare.open": "Compare with the one in use",
+  "compare.open": "Compare",
   "compare.title": "Version {version} in comparison",
   "compare.passed": "The gate let it pass",
   "compare.blocked": "The gate blocked it",
@@ -482,4 +482,5 @@ export const en = {
   "system.clients": "Clients",
   "system.subscriptions": "Subscriptions",
   "system.certificate": "Certificate until",
+  "live.yield": "Yield",
 } as const;

@@ -99,6 +99,7 @@ export const pageLayout = css`
     flex-wrap: wrap;
     align-items: center;
     justify-content: space-between;
+    flex: none; /* in a page that is as high as the screen it must not shrink below its rows */
     gap: 0.75rem 1.5rem;
     margin-bottom: 1.25rem;
     min-height: 2.5rem;
@@ -287,6 +288,9 @@ export const sheet = [
       height: 1px;
       overflow: hidden;
       clip-path: inset(50%);
+    }
+    :is(section, form).card > .note {
+      margin: 0;
     }
     dl.facts {
       display: grid;

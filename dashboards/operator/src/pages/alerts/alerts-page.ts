@@ -48,7 +48,7 @@ export class AlertsPage extends UssopElement {
         display: grid;
         gap: 0.75rem;
       }
-      li {
+      li.card {
         display: grid;
         grid-template-columns: auto minmax(0, 1fr) auto;
         gap: 0.25rem 1rem;
@@ -61,11 +61,11 @@ export class AlertsPage extends UssopElement {
         height: 1.75rem;
         color: var(--u-accent);
       }
-      .critical,
-      .error {
+      li.critical,
+      li.error {
         border-left-color: var(--u-fail);
       }
-      .warning {
+      li.warning {
         border-left-color: var(--u-uncertain);
       }
       .critical > ussop-icon,
@@ -79,7 +79,7 @@ export class AlertsPage extends UssopElement {
         color: var(--u-pass);
       }
       @media (max-width: 640px) {
-        li {
+        li.card {
           grid-template-columns: auto minmax(0, 1fr);
           padding: 0.875rem;
         }

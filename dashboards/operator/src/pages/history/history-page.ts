@@ -89,7 +89,9 @@ export class HistoryPage extends UssopElement {
     return html`
       <header class="page">
         <h1>${t("history.title")}</h1>
-        <span class="quiet number">${this.list.isLoaded ? t("history.total", { total: locale.number(this.list.total) }) : nothing}</span>
+        <div class="row"><span class="quiet number">${this.list.isLoaded ? t("history.total", { total: locale.number(this.list.total) }) : nothing}</span>
+          ${(["csv", "xlsx"] as const).map((kind) => html`<wa-button appearance="outlined" size="s" @click=${() => this.save(kind)}>
+            <ussop-icon slot="start" name="download"></ussop-icon>${kind.toUpperCase()}</wa-button>`)}</div>
       </header>
       ${this.filters()}
       ${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
@@ -116,10 +118,6 @@ export class HistoryPage extends UssopElement {
         ${chip("", t("history.all"))} ${DECISIONS.map((one) => chip(one, t(`decision.${one}`)))}
         <button type="button" class="chip" aria-expanded=${String(this.isWide)} @click=${() => (this.isWide = !this.isWide)}>
           <ussop-icon name=${this.isWide ? "chevron-up" : "chevron-down"}></ussop-icon>${t("history.more")}${more ? ` (${more})` : ""}</button>
-      </div>
-      <div class="row">
-        ${(["csv", "xlsx"] as const).map((kind) => html`<wa-button appearance="outlined" @click=${() => this.save(kind)}>
-          <ussop-icon slot="start" name="download"></ussop-icon>${kind.toUpperCase()}</wa-button>`)}
       </div>
     </div>
     ${this.isWide

@@ -71,14 +71,16 @@ export class StationCard extends UssopElement {
     const { last, stationId, parts } = this.line;
     const age = ageOf(last.created_at, this.nowMs);
     const tally = yieldAt(plant.shift, stationId, this.nowMs);
-    const found = last.detections.map((one) => one.class_name).join(", ");
+    const counts = new Map<string, number>();
+    for (const { class_name: name } of last.detections) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const found = [...counts].map(([name, count]) => (count > 1 ? `${count} × ${name}` : name)).join(", ");
     return html`<article class="card">
       <a class="open" href=${formatRoute("live", [stationId])} data-page="live">
         <ussop-verdict size="huge" decision=${last.decision} ?stale=${this.stale}></ussop-verdict>
         <div class="picture"><ussop-picture .inspection=${last}></ussop-picture></div>
         <div class="facts">
           <h2>${plant.nameOf(stationId)}</h2>
-          <b class="number" title=${t("live.shift_yield")}><span class="unseen">${t("live.shift_yield")} </span>${tally === null || tally.total === 0 ? "–" : locale.percent(tally.passed / tally.total, 1)}</b>
+          <b class="number" title=${t("live.shift_yield")}><small class="quiet">${t("live.yield")}</small> ${tally === null || tally.total === 0 ? "–" : locale.percent(tally.passed / tally.total, 1)}</b>
           <span class="quiet small">${last.part_id ?? "–"} · ${t(`live.ago_${age.unit}`, { value: age.value })} · ${found || t("defects.none")}</span>
         </div>
       </a>

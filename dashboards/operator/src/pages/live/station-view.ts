@@ -48,7 +48,7 @@ export class StationView extends UssopElement {
         --verdict-size: 5.2vw;
       }
       ussop-verdict {
-        padding-block: 0.3em;
+        --verdict-room: 0.3em;
       }
       dl {
         display: grid;
@@ -149,7 +149,7 @@ export class StationView extends UssopElement {
   private cycle() {
     const [cycle, takt] = [cycleMs(this.line), taktOf(plant.rules, this.line.stationId)];
     const isLate = cycle !== null && takt !== null && cycle > takt * 1_000;
-    const seconds = (value: number) => `${locale.number(value, 1)} s`;
+    const seconds = (value: number) => `${locale.number(value, value < 1 ? 2 : 1)} s`;
     return html`<div><dt>${t("live.cycle")}</dt><dd class="number ${isLate ? "late" : ""}" data-cycle>
       ${isLate ? html`<ussop-icon name="clock"></ussop-icon>` : nothing} ${cycle === null ? "–" : seconds(cycle / 1_000)}
       ${takt === null ? nothing : html`<small>${t(isLate ? "live.above_takt" : "live.takt", { takt: seconds(takt) })}</small>`}</dd></div>`;

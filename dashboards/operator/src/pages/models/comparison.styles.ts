@@ -132,6 +132,27 @@ export const comparisonStyles = css`
   p.nothing ussop-icon {
     color: var(--u-pass);
   }
+  @media (max-width: 640px) {
+    /* The name above its three figures; the roles keep it a table for those who listen. */
+    .pairs tr {
+      display: grid;
+      grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) auto;
+      gap: 0 0.75rem;
+      border-bottom: 1px solid var(--u-line);
+    }
+    .pairs :is(td, th) {
+      min-width: 0;
+      border: 0;
+      padding: 0.25rem 0;
+    }
+    .pairs th[scope="row"] {
+      grid-column: 1 / -1;
+      padding-top: 0.625rem;
+    }
+    .pairs thead td {
+      display: none;
+    }
+  }
   wa-dialog.large {
     --width: min(96vw, 80rem);
   }

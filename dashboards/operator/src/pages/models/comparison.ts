@@ -57,8 +57,8 @@ export class ComparisonView extends UssopElement {
     if (this.gate === null) return html`<p class="row" role="status"><wa-spinner></wa-spinner>${t("app.loading")}</p>`;
     const report = this.gate.report ?? null;
     return html`
-      ${report === null ? this.unjudged() : this.judged(report)} ${this.pair === null ? nothing : this.origins(this.pair, report !== null)}
-      ${report === null ? nothing : this.pictures(report)} ${this.dialog()}
+      ${report === null ? this.unjudged() : html`${this.judged(report)} ${this.pictures(report)}`}
+      ${this.pair === null ? nothing : this.origins(this.pair, report !== null)} ${this.dialog()}
     `;
   }
 
@@ -87,19 +87,19 @@ export class ComparisonView extends UssopElement {
             ${links?.mlflow ? html`· <a href=${links.mlflow} target="_blank" rel="noopener">${t("models.mlflow")}</a>` : nothing}</p>
         </div></section>
       <section class="card"><h2>${t("compare.figures")}</h2>
-        <div class="scroll" role="region" tabindex="0" aria-label=${t("compare.figures")}><table class="pairs">
-          <thead><tr><td></td><th scope="col">${t("models.version", { version: report.version })}</th>
-            <th scope="col">${t("models.version", { version: report.compared_with })}</th><th scope="col">${t("compare.difference")}</th></tr></thead>
-          <tbody>${rowsOf(report).map((row) => this.row(row))}</tbody></table></div>
+        <div class="scroll" role="region" tabindex="0" aria-label=${t("compare.figures")}><table class="pairs" role="table">
+          <thead role="rowgroup"><tr role="row"><td role="cell"></td><th scope="col" role="columnheader">${t("models.version", { version: report.version })}</th>
+            <th scope="col" role="columnheader">${t("models.version", { version: report.compared_with })}</th><th scope="col" role="columnheader">${t("compare.difference")}</th></tr></thead>
+          <tbody role="rowgroup">${rowsOf(report).map((row) => this.row(row))}</tbody></table></div>
         <p class="quiet small">${t("compare.interval")}</p></section>`;
   }
 
   private row(row: Row) {
     const hint = `compare.${row.name}_hint` as MessageKey;
-    return html`<tr>
-      <th scope="row">${t(`compare.${row.name}`)}${row.className ? ` · ${row.className}` : nothing}${row.className ? nothing : html`<small class="quiet">${t(hint)}</small>`}</th>
-      <td>${this.figure(row, "candidate")}</td><td>${this.figure(row, "deployed")}</td>
-      <td><span class="better ${row.better}">${this.difference(row)}<small>${t(`compare.${better(row.better)}`)}</small></span></td>
+    return html`<tr role="row">
+      <th scope="row" role="rowheader">${t(`compare.${row.name}`)}${row.className ? ` · ${row.className}` : nothing}${row.className ? nothing : html`<small class="quiet">${t(hint)}</small>`}</th>
+      <td role="cell">${this.figure(row, "candidate")}</td><td role="cell">${this.figure(row, "deployed")}</td>
+      <td role="cell"><span class="better ${row.better}">${this.difference(row)}<small>${t(`compare.${better(row.better)}`)}</small></span></td>
     </tr>`;
   }
 
@@ -142,7 +142,7 @@ export class ComparisonView extends UssopElement {
     const yes = (value: boolean | null) => (value === null ? "–" : value ? t("system.yes") : t("system.no"));
     const limits = (pairOf: readonly [number, number] | readonly number[] | null) => (pairOf === null ? "–" : `${locale.number(pairOf[0] ?? 0, 2)} – ${locale.number(pairOf[1] ?? 0, 2)}`);
     const value = (one: number | null) => (one === null ? "–" : locale.number(one, Math.abs(one) < 10 ? 3 : 0));
-    const head = html`<thead><tr><td></td><th scope="col">${t("models.version", { version: pair.b.version })}</th><th scope="col">${t("models.version", { version: pair.a.version })}</th></tr></thead>`;
+    const head = html`<thead><tr><td></td><th scope="col" class="number">${t("models.version", { version: pair.b.version })}</th><th scope="col" class="number">${t("models.version", { version: pair.a.version })}</th></tr></thead>`;
     return html`<div class="columns">
       ${!isJudged && pair.metrics.length > 0
         ? html`<section class="card"><h2>${t("compare.measured")}</h2><p class="quiet small">${t("compare.measured_hint")}</p><table>${head}<tbody>${pair.metrics.map(

@@ -60,7 +60,7 @@ export function figuresOf(metrics: Readonly<Record<string, number>>, most = 4): 
     .filter(([, value]) => Number.isFinite(value))
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b))
     .slice(0, most)
-    .map(([name, value]) => ({ name: name.replace(/^metrics\//, "").replaceAll("_", " "), value }));
+    .map(([name, value]) => ({ name: name.replace(/^metrics\//, ""), value }));
 }
 
 export interface Curves {

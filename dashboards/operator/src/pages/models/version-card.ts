@@ -12,6 +12,10 @@ import type { Version } from "./model-data";
 
 export type Act = "deploy" | "rollback" | "gate";
 
+const KNOWN = ["escape", "overkill", "uncertain", "box_ap50"] as const;
+const SHARES: ReadonlySet<string> = new Set(["escape", "overkill", "uncertain"]);
+const isKnown = (name: string): name is (typeof KNOWN)[number] => KNOWN.some((one) => one === name);
+
 @customElement("ussop-version-card")
 export class VersionCard extends UssopElement {
   @property({ attribute: false }) version!: Version;
@@ -99,7 +103,7 @@ export class VersionCard extends UssopElement {
       <p class="quiet small">${this.facts().join(" · ")}</p>
       ${one.gate_reasons ? html`<p class="small">${one.gate_reasons}</p>` : nothing}
       ${figures.length > 0
-        ? html`<dl>${figures.map((figure) => html`<div><dt>${figure.name}</dt><dd class="number">${locale.number(figure.value, figure.value < 10 ? 3 : 0)}</dd></div>`)}</dl>`
+        ? html`<dl>${figures.map((figure) => html`<div><dt>${isKnown(figure.name) ? t(`compare.${figure.name}`) : figure.name.replaceAll("_", " ")}</dt><dd class="number">${SHARES.has(figure.name) ? locale.percent(figure.value, 1) : locale.number(figure.value, figure.value < 10 ? 3 : 0)}</dd></div>`)}</dl>`
         : nothing}
       ${below}
     </article>`;

@@ -190,13 +190,11 @@ export const reviewPageStyles = css`
     padding-inline: 0.5rem;
   }
   .new {
-    display: flex;
+    display: grid;
+    grid-template-columns: minmax(0, 1fr) auto;
     gap: 0.5rem;
     align-items: end;
     margin-top: 0.5rem;
-  }
-  .new wa-input {
-    flex: 1;
   }
   .empty > ussop-icon {
     color: var(--u-pass);
@@ -208,6 +206,15 @@ export const reviewPageStyles = css`
   }
   .keys dt {
     text-align: right;
+  }
+  @media (min-width: 861px) and (max-height: 820px) {
+    .tools {
+      gap: 0;
+      padding-block: 0.25rem;
+    }
+    .tool {
+      height: 2.625rem;
+    }
   }
   @media (max-width: 860px) {
     :host {

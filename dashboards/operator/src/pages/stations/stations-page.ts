@@ -45,8 +45,41 @@ export class StationsPage extends WorkingPage {
         grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr));
         gap: 0.75rem;
       }
+      table {
+        table-layout: fixed;
+        min-width: 27rem;
+      }
+      thead th:first-child {
+        width: 26%;
+      }
+      tbody th {
+        overflow-wrap: anywhere;
+      }
       td wa-input {
-        min-width: 4.25rem;
+        width: 100%;
+      }
+      td wa-input::part(base) {
+        padding-inline: 0.5rem;
+      }
+      .tabs button {
+        flex: 1 1 auto;
+        padding-inline: 0.5rem;
+      }
+      .tabs[role="group"] {
+        flex-wrap: wrap;
+      }
+      td,
+      th {
+        padding-inline: 0.25rem;
+      }
+      .take {
+        align-items: end;
+      }
+      .take wa-input {
+        flex: 1 1 8rem;
+      }
+      .columns {
+        grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr));
       }
     `,
   ];
@@ -109,7 +142,7 @@ export class StationsPage extends WorkingPage {
       ${this.last === null ? html`<p class="quiet">${t("live.empty")}</p>` : html`<ussop-drawing .inspection=${this.last} mode=${this.mode} .points=${this.points(draft)} @points=${set}></ussop-drawing>`}
       <p class="quiet small">${t(`stations.draw_${this.mode}`)}</p>
       ${this.mode === "board" ? this.boardForm(draft) : this.mode === "line"
-        ? html`<div class="row">
+        ? html`<div class="row take">
             <wa-input name="length" label=${t("stations.length")} inputmode="decimal" .value=${this.lengthMm} @input=${(event: Event) => (this.lengthMm = (event.target as HTMLInputElement).value)}></wa-input>
             <wa-button variant="brand" appearance="outlined" ?disabled=${scale === null} @click=${() => (this.draft = { ...draft, mmPerPx: String(scale) })}>
               <ussop-icon slot="start" name="ruler"></ussop-icon>${scale === null ? t("stations.take") : `${t("stations.take")}: ${locale.number(scale, 5)} mm/px`}</wa-button>

@@ -1,5 +1,5 @@
 /** How the platform itself is: health, disk, OpenVINO, OPC UA, configuration, and who did what. */
-import { html, nothing } from "lit";
+import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
 import type { Schemas } from "../../api/client";
@@ -22,7 +22,17 @@ export class SystemPage extends WorkingPage {
   @state() private olderThan: number | null = null;
   @state() private verified = "";
 
-  static override styles = [shared, pageLayout, sheet];
+  static override styles = [
+    shared,
+    pageLayout,
+    sheet,
+    css`
+      ussop-config-editor {
+        display: block;
+        margin-block: 1rem;
+      }
+    `,
+  ];
 
   override connectedCallback(): void {
     super.connectedCallback();
