@@ -115,6 +115,7 @@ export const comparisonStyles = css`
   }
   .differing {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     gap: 0.875rem;
   }
   .cards {
