@@ -18,6 +18,7 @@ from serving.setting_types import (
     LatencyBudget,
     LogLevel,
     Port,
+    ShiftStarts,
     SpaceMinDays,
     TimezoneName,
 )
@@ -245,6 +246,9 @@ class Settings(DeliverySettings):
 
     timezone: TimezoneName = "UTC"
     """IANA name of the plant's time zone, for days and shifts; stored times are UTC."""
+
+    shift_starts: ShiftStarts = ("06:00", "14:00", "22:00")
+    """When shifts begin on the plant's clock, separated by commas; the dashboard shows the yield of the present one."""
 
     gate_latency_budget_ms: LatencyBudget = 200.0
     """Longest 95th percentile of one inference, in milliseconds, with which the gate lets a version be deployed."""

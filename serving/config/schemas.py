@@ -14,6 +14,7 @@ from serving.setting_types import (
     KeepFailures,
     LatencyBudget,
     LogLevel,
+    ShiftStart,
     SpaceMinDays,
     TimezoneName,
 )
@@ -38,6 +39,7 @@ class ConfigValues(StationRules):
     retention_space_min_days: SpaceMinDays | None = None
     storage_alarm_free_percent: FreePercent | None = None
     timezone: TimezoneName | None = None
+    shift_starts: Annotated[list[ShiftStart], Field(min_length=1, max_length=24)] | None = None
     gate_latency_budget_ms: LatencyBudget | None = None
     log_level: LogLevel | None = None
     smtp_least_severity: Severity | None = None

@@ -15,6 +15,7 @@ from serving.setting_types import (
     KeepFailures,
     LatencyBudget,
     LogLevel,
+    ShiftStarts,
     SpaceMinDays,
     TimezoneName,
 )
@@ -34,6 +35,7 @@ class RuntimeConfig(AlertRules):
     retention_space_min_days: SpaceMinDays
     storage_alarm_free_percent: FreePercent
     timezone: TimezoneName
+    shift_starts: ShiftStarts
     gate_latency_budget_ms: LatencyBudget
     log_level: LogLevel
     smtp_least_severity: Severity

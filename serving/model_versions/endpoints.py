@@ -1,9 +1,9 @@
 """`/api/v1/models`."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
@@ -13,6 +13,7 @@ from serving.model_versions import gate
 from serving.model_versions.asking import in_registry_thread
 from serving.model_versions.comparison import ComparisonOut, compare_versions
 from serving.model_versions.deploy_rule import OVERRIDE_ROLE, Override
+from serving.model_versions.gate_pictures import differing_picture
 from serving.model_versions.gate_schemas import GateOut, PromoteIn
 from serving.model_versions.schemas import DeployIn, ModelList, SwitchOut
 from serving.model_versions.service import list_versions
@@ -22,6 +23,7 @@ from serving.platform import PlatformDep
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
 Engineer = Annotated[Principal, Depends(require("engineer"))]
+_DRAWING: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/jpeg": {}}, "description": "The drawing"}}
 VersionId = Annotated[str, Path(max_length=64)]
 
 
@@ -59,6 +61,21 @@ async def promote(
 async def get_gate(platform: PlatformDep, _user: CurrentUser, version_id: VersionId) -> GateOut:
     """How the gate stands for a version: progress, then the outcome, its reasons and both versions' figures."""
     return await gate.show(platform, _number(version_id))
+
+
+@router.get("/{version_id}/gate/pictures/{number}", response_class=Response, responses=_DRAWING)
+async def get_gate_picture(
+    platform: PlatformDep,
+    _user: CurrentUser,
+    version_id: VersionId,
+    number: Annotated[int, Path(ge=0, le=9999, description="Place of the part in the report's `differing`, from 0")],
+) -> Response:
+    """A part that the version judges differently than the deployed one: both views beside each other, as JPEG."""
+    found = await in_registry_thread(
+        platform, partial(differing_picture, platform.switch.rest, _number(version_id), number)
+    )
+    # What the gate has drawn stays as it is; a new judgement is a new report.
+    return Response(found, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
 
 
 @router.post("/{version_id}/deploy")

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
+from starlette.concurrency import run_in_threadpool
 
 from serving.audit.dependencies import CurrentActor
 from serving.auth.dependencies import CurrentUser, require
@@ -11,6 +12,7 @@ from serving.auth.principal import Principal
 from serving.errors import NotFound, NotReady
 from serving.platform import PlatformDep
 from serving.stations import repository, service
+from serving.stations.calibration import CalibrationOut, CheckerboardIn, calibrate
 from serving.stations.schemas import STATION_ID_PATTERN, StationList, StationOut, StationUpdate
 
 router = APIRouter(prefix="/api/v1/stations", tags=["stations"])
@@ -53,3 +55,11 @@ async def put_station(
         return await asyncio.wrap_future(written)
     finally:
         platform.live.stations.forget(station_id)
+
+
+@router.post("/{station_id}/calibrate")
+async def calibrate_by_board(
+    platform: PlatformDep, _user: Engineer, station_id: StationId, board: CheckerboardIn
+) -> CalibrationOut:
+    """Millimetres per pixel from a checkerboard in one of the station's pictures. Nothing is stored."""
+    return await run_in_threadpool(calibrate, platform, station_id, board)

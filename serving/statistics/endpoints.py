@@ -10,7 +10,7 @@ from serving.auth.dependencies import CurrentUser
 from serving.platform import PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
 from serving.statistics.buckets import Interval
-from serving.statistics.schemas import PartList, StatisticsOut, TrendsOut
+from serving.statistics.schemas import PartList, ShiftOut, StatisticsOut, TrendsOut
 from serving.statistics.scope import DEFAULT_HOURS, Scope
 
 router = APIRouter(prefix="/api/v1", tags=["statistics"])
@@ -46,6 +46,13 @@ async def get_trends(
     """The last hours, hour by hour or day by day of the plant's clock."""
     statistics = platform.statistics
     return await to_thread.run_sync(statistics.trends, scope, interval, limiter=statistics.threads)
+
+
+@router.get("/statistics/shift")
+async def get_shift(platform: PlatformDep, _user: CurrentUser) -> ShiftOut:
+    """Yield of the shift that goes on now, station by station; the configuration's `shift_starts` says since when."""
+    statistics, starts = platform.statistics, platform.config.current.shift_starts
+    return await to_thread.run_sync(statistics.shift, starts, limiter=statistics.threads)
 
 
 @router.get("/statistics/parts")

@@ -14,7 +14,6 @@ def to_statistics(window: Window, scope: Scope, since: datetime, counted_at: dat
     """The figures of a window."""
     total = window.total
     by_version = _grouped((version, count) for (_, version), count in window.inspections.items())
-    by_station = _grouped((station, count) for (station, _), count in window.inspections.items())
     defects = defects_by_frequency(window)
     return StatisticsOut(
         total_inspections=total.total,
@@ -33,10 +32,16 @@ def to_statistics(window: Window, scope: Scope, since: datetime, counted_at: dat
         by_model_version=[
             VersionYield(model_version=name, **_timed(count)) for name, count in sorted(by_version.items())
         ],
-        by_station=[StationYield(station_id=name, **_timed(count)) for name, count in sorted(by_station.items())],
+        by_station=yield_by_station(window),
         defects=defects,
         effective=_effective(total, window.overruled),
     )
+
+
+def yield_by_station(window: Window) -> list[StationYield]:
+    """What was inspected in a window, by station."""
+    by_station = _grouped((station, count) for (station, _), count in window.inspections.items())
+    return [StationYield(station_id=name, **_timed(count)) for name, count in sorted(by_station.items())]
 
 
 def defects_by_frequency(window: Window) -> list[DefectClassOut]:

@@ -91,6 +91,15 @@ class StatisticsOut(BaseModel):
     """By the verdicts that hold; every other figure here is of the model's own verdicts."""
 
 
+class ShiftOut(BaseModel):
+    """The shift that goes on now, as far as it is counted."""
+
+    started_at: datetime
+    ends_at: datetime
+    counted_at: datetime
+    by_station: list[StationYield]
+
+
 class PChartOut(BaseModel):
     """Share of failed parts per bucket with its control limits (3 sigma); null where nothing was inspected."""
 

@@ -13,11 +13,12 @@ from serving.statistics import repository
 from serving.statistics.buckets import Interval, buckets_between
 from serving.statistics.cache import FigureCache
 from serving.statistics.counts import Count, Stations
-from serving.statistics.figures import to_statistics, yield_of
+from serving.statistics.figures import to_statistics, yield_by_station, yield_of
 from serving.statistics.p_chart import p_chart
 from serving.statistics.quarters import QUARTER, quarter_of
-from serving.statistics.schemas import PartList, PartYield, PChartOut, StatisticsOut, TrendsOut
+from serving.statistics.schemas import PartList, PartYield, PChartOut, ShiftOut, StatisticsOut, TrendsOut
 from serving.statistics.scope import Scope
+from serving.statistics.shifts import shift_at
 from serving.statistics.tallied import Tallied
 from serving.statistics.window import Window, read_quarters, read_totals
 
@@ -47,6 +48,7 @@ class Statistics:
         self._statistics: FigureCache[StatisticsOut] = FigureCache(_STATISTICS_GOOD_FOR_S)
         self._trends: FigureCache[TrendsOut] = FigureCache(_TRENDS_GOOD_FOR_S)
         self._parts: FigureCache[PartList] = FigureCache(_TRENDS_GOOD_FOR_S)
+        self._shift: FigureCache[ShiftOut] = FigureCache(_STATISTICS_GOOD_FOR_S)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -78,6 +80,27 @@ class Statistics:
             return to_statistics(self.between(since, _end(now), scope.stations), scope, since, now)
 
         return self._statistics.get(scope, self._version(), count)
+
+    def shift(self, starts: tuple[str, ...]) -> ShiftOut:
+        """The shift that goes on now, station by station; shifts begin at `starts`, `HH:MM` of the plant.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+        zone, now = self._zone(), self._clock()
+        shift = shift_at(now, starts, zone)
+
+        def count() -> ShiftOut:
+            window = self.between(shift.started_at, _end(now), None)
+            return ShiftOut(
+                started_at=shift.started_at,
+                ends_at=shift.ends_at,
+                counted_at=now,
+                by_station=yield_by_station(window),
+            )
+
+        # With the shift in the key, a new one is never answered with the figures of the last.
+        return self._shift.get((shift.started_at, shift.ends_at), self._version(), count)
 
     def trends(self, scope: Scope, interval: Interval) -> TrendsOut:
         """The last hours, hour by hour or day by day.

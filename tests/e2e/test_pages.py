@@ -65,12 +65,14 @@ def test_station_measures_when_a_known_length_is_drawn(screen: Screen) -> None:
         page.mouse.click(middle[0] + x * side, middle[1])
     page.get_by_label("Known length in mm").fill("16")
     page.get_by_role("button", name=re.compile("Take over")).click()
+    page.get_by_label("scratch: From px").fill("12,5")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved. It holds from the next part on.")).to_be_visible()
     with httpx.Client(base_url=screen.base_url, trust_env=False) as client:
         headers = bearer(log_in(client, "viewer"))
         stations = client.get("/api/v1/stations", headers=headers).json()["stations"]
     assert abs(stations[0]["mm_per_px"] - 0.5) < 0.05  # 16 mm over half of 64 pixels
+    assert stations[0]["min_area_px"] == {"scratch": 12.5}
     assert screen.complaints == []
 
 

@@ -1,5 +1,8 @@
 """People correct what the model saw: with mouse and keyboard, without waiting, and without losing anything."""
 
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +18,20 @@ def _stats(base_url: str) -> dict[str, Any]:
     with httpx.Client(base_url=base_url, trust_env=False, timeout=20.0) as client:
         answer = client.get("/api/v1/active-learning/stats", headers=bearer(log_in(client, "viewer")))
     return dict(answer.json())
+
+
+def _only_label(base_url: str, class_name: str) -> list[float]:
+    """The box of the one label of a class, as training gets it."""
+    with httpx.Client(base_url=base_url, trust_env=False, timeout=20.0) as client:
+        client.headers.update(bearer(log_in(client, "engineer")))
+        dataset = client.post("/api/v1/datasets", json={"name": "reviewed"}).raise_for_status().json()
+        answer = client.get(f"/api/v1/datasets/{dataset['id']}/export?format=coco").raise_for_status()
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as files:
+        (name,) = [name for name in files.namelist() if name.endswith(".json")]
+        coco = json.loads(files.read(name))
+    wanted = {one["id"] for one in coco["categories"] if one["name"] == class_name}
+    (label,) = [one for one in coco["annotations"] if one["category_id"] in wanted]
+    return [float(value) for value in label["bbox"]]
 
 
 def _uncertain_parts(base_url: str, number: int) -> None:
@@ -62,6 +79,9 @@ def test_pictures_are_corrected_when_reviewed_by_mouse_and_keys(screen: Screen) 
     stats = _stats(screen.base_url)
     assert (stats["pending"], stats["labeled"], stats["skipped"], stats["good_parts"]) == (0, 3, 1, 1)
     assert stats["per_class"]["dent"] == 1  # what was drawn, in the class of key 2
+    left, top, width, height = _only_label(screen.base_url, "dent")
+    assert 16 < left + width / 2 < 48  # drawn in the middle of 64 pixels
+    assert 16 < top + height / 2 < 48
     assert screen.complaints == []
 
 

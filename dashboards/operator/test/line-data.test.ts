@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Inspection } from "../src/api/client";
-import { STRIP_LENGTH, ageOf, cycleMs, shareOf, withInspection } from "../src/live/line-data";
+import { STRIP_LENGTH, ageOf, cycleMs, withInspection } from "../src/live/line-data";
 import type { Lines } from "../src/live/line-data";
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000).toISOString();
@@ -24,7 +24,6 @@ test("a part that comes twice or late never becomes the last one again", () => {
   expect(lineOf(lines).last.id).toBe("p12");
   expect(lineOf(lines).parts.map((one) => one.id)).toEqual(["p12", "p11", "p10"]);
   expect(cycleMs(lineOf(lines))).toBe(1_000);
-  expect(shareOf(lineOf(lines))).toEqual({ passed: 2, of: 3 });
 });
 
 test("one part has no cycle time", () => {

@@ -31,3 +31,8 @@ export async function download(path: string): Promise<void> {
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000); // some browsers read it late
 }
+
+/** An address at which a picture of the API can be shown: `<img>` cannot send the token. Give it back when done. */
+export async function pictureOf(path: string): Promise<string> {
+  return URL.createObjectURL(await (await reached(path, {})).blob());
+}

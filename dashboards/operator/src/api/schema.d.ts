@@ -1167,6 +1167,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{version_id}/gate/pictures/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Gate Picture
+         * @description A part that the version judges differently than the deployed one: both views beside each other, as JPEG.
+         *
+         *     Role: viewer.
+         */
+        get: operations["model_versions_get_gate_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{version_id}/promote": {
         parameters: {
             query?: never;
@@ -1440,6 +1462,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stations/{station_id}/calibrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Calibrate By Board
+         * @description Millimetres per pixel from a checkerboard in one of the station's pictures. Nothing is stored.
+         *
+         *     Role: engineer.
+         */
+        post: operations["stations_calibrate_by_board"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/statistics": {
         parameters: {
             query?: never;
@@ -1476,6 +1520,28 @@ export interface paths {
          *     Role: viewer.
          */
         get: operations["statistics_list_parts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/statistics/shift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Shift
+         * @description Yield of the shift that goes on now, station by station; the configuration's `shift_starts` says since when.
+         *
+         *     Role: viewer.
+         */
+        get: operations["statistics_get_shift"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2422,6 +2488,21 @@ export interface components {
             wal: components["schemas"]["PartUsage"];
         };
         /**
+         * CalibrationOut
+         * @description What the board says; nothing is stored until the station is configured with it.
+         */
+        CalibrationOut: {
+            /** Corners */
+            corners: [
+                number,
+                number
+            ][];
+            /** Mm Per Px */
+            mm_per_px: number;
+            /** Spread Percent */
+            spread_percent: number;
+        };
+        /**
          * CandidateList
          * @description One page of candidates, oldest first.
          */
@@ -2461,6 +2542,20 @@ export interface components {
             station_id: string;
             /** Uncertainty */
             uncertainty: number;
+        };
+        /**
+         * CheckerboardIn
+         * @description Which picture, and what board is in it.
+         */
+        CheckerboardIn: {
+            /** Columns */
+            columns: number;
+            /** Inspection Id */
+            inspection_id: string;
+            /** Rows */
+            rows: number;
+            /** Square Mm */
+            square_mm: number;
         };
         /**
          * ChunkIn
@@ -2676,6 +2771,8 @@ export interface components {
             retention_space_min_days?: number | null;
             /** Retention Uncertain Days */
             retention_uncertain_days?: number | null;
+            /** Shift Starts */
+            shift_starts?: string[] | null;
             /** Smtp Least Severity */
             smtp_least_severity?: ("info" | "warning" | "error" | "critical") | null;
             /** Station Rules */
@@ -2743,6 +2840,8 @@ export interface components {
             retention_space_min_days?: number | null;
             /** Retention Uncertain Days */
             retention_uncertain_days?: number | null;
+            /** Shift Starts */
+            shift_starts?: string[] | null;
             /** Smtp Least Severity */
             smtp_least_severity?: ("info" | "warning" | "error" | "critical") | null;
             /** Station Rules */
@@ -4359,6 +4458,8 @@ export interface components {
             retention_space_min_days: number;
             /** Retention Uncertain Days */
             retention_uncertain_days: number;
+            /** Shift Starts */
+            shift_starts: string[];
             /**
              * Smtp Least Severity
              * @enum {string}
@@ -4440,6 +4541,29 @@ export interface components {
             backend: string | null;
             /** Reason */
             reason: string | null;
+        };
+        /**
+         * ShiftOut
+         * @description The shift that goes on now, as far as it is counted.
+         */
+        ShiftOut: {
+            /** By Station */
+            by_station: components["schemas"]["StationYield"][];
+            /**
+             * Counted At
+             * Format: date-time
+             */
+            counted_at: string;
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
         };
         /**
          * Snapshot
@@ -7971,6 +8095,37 @@ export interface operations {
             503: components["responses"]["503-registry_unavailable-storage"];
         };
     };
+    model_versions_get_gate_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version_id: string;
+                /** @description Place of the part in the report's `differing`, from 0 */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The drawing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
+        };
+    };
     model_versions_promote: {
         parameters: {
             query?: never;
@@ -8391,6 +8546,42 @@ export interface operations {
             503: components["responses"]["503-not_ready-storage-storage_busy"];
         };
     };
+    stations_calibrate_by_board: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                station_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckerboardIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationOut"];
+                };
+            };
+            400: components["responses"]["400-bad_request-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            408: components["responses"]["408-request_timeout"];
+            413: components["responses"]["413-too_large"];
+            415: components["responses"]["415-unsupported_media_type"];
+            422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage-storage_busy"];
+        };
+    };
     statistics_get_statistics: {
         parameters: {
             query?: {
@@ -8451,6 +8642,31 @@ export interface operations {
             401: components["responses"]["401-not_authenticated"];
             403: components["responses"]["403-forbidden"];
             422: components["responses"]["422-invalid_request-validation_error"];
+            429: components["responses"]["429-rate_limited"];
+            503: components["responses"]["503-storage"];
+        };
+    };
+    statistics_get_shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftOut"];
+                };
+            };
+            400: components["responses"]["400-host_not_allowed"];
+            401: components["responses"]["401-not_authenticated"];
+            403: components["responses"]["403-forbidden"];
             429: components["responses"]["429-rate_limited"];
             503: components["responses"]["503-storage"];
         };

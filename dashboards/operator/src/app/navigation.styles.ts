@@ -176,6 +176,37 @@ export const navigationStyles = css`
   .who small {
     font-size: 0.75rem;
   }
+  /* A kiosk of 1280 x 720: every page is there without scrolling. */
+  @media (min-width: 861px) and (max-height: 820px) {
+    .brand {
+      padding-block: 0.875rem 0.375rem;
+    }
+    nav {
+      gap: 0;
+      padding-block: 0.25rem;
+    }
+    .entry {
+      min-height: 2.5rem;
+      padding-block: 0.25rem;
+    }
+    .tools {
+      flex-wrap: nowrap;
+      padding-block: 0.375rem 0.5rem;
+    }
+    .tools wa-dropdown:last-child {
+      flex: 1 1 0;
+    }
+    .tool {
+      min-width: 2.5rem;
+    }
+    .account {
+      gap: 0.375rem;
+      padding-inline: 0.25rem;
+    }
+    .who small {
+      font-size: 0.6875rem;
+    }
+  }
   @media (min-width: 861px) and (max-width: 1100px), (min-width: 861px) and (max-height: 560px) {
     :host {
       width: 4.75rem;

@@ -53,6 +53,11 @@ class Locale extends EventTarget {
     return new Intl.DateTimeFormat(this.language, { timeStyle: "medium" }).format(new Date(at));
   }
 
+  /** Hour and minute only. */
+  hour(at: string): string {
+    return new Intl.DateTimeFormat(this.language, { timeStyle: "short" }).format(new Date(at));
+  }
+
   /** Short enough for a row of a list; the year only where it is not this one. */
   rowTime(at: string, now = new Date()): string {
     const date = new Date(at);

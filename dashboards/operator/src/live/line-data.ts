@@ -45,16 +45,6 @@ export function cycleMs(line: Line): number | null {
   return Date.parse(newest.createdAt) - Date.parse(before.createdAt);
 }
 
-export interface Share {
-  readonly passed: number;
-  readonly of: number;
-}
-
-/** How many of the strip's parts passed. */
-export function shareOf(line: Line): Share {
-  return { passed: line.parts.filter((part) => part.decision === "pass").length, of: line.parts.length };
-}
-
 /** An age for people: the largest unit that fits. */
 export function ageOf(at: string, nowMs: number): { value: number; unit: "second" | "minute" | "hour" | "day" } {
   const seconds = Math.max(0, Math.round((nowMs - Date.parse(at)) / 1000));

@@ -6,12 +6,16 @@ import { Feed } from "./feed";
 import { STRIP_LENGTH, withInspection } from "./line-data";
 import type { Lines } from "./line-data";
 import type { Figures, Message } from "./message-data";
+import { counted, withPart } from "./shift-data";
+import type { Rules, ShiftCount } from "./shift-data";
 
 class Plant extends EventTarget {
   readonly feed = new Feed((message) => this.take(message));
   stations: readonly Station[] = [];
   lines: Lines = new Map();
   figures: Figures | null = null;
+  shift: ShiftCount | null = null;
+  rules: Rules | null = null;
   openAlerts = 0;
   isLoaded = false;
   private frame = 0;
@@ -34,6 +38,7 @@ class Plant extends EventTarget {
       this.userId = null;
       this.feed.stop();
       [this.stations, this.lines, this.figures, this.isLoaded, this.openAlerts] = [[], new Map(), null, false, 0];
+      [this.shift, this.rules] = [null, null];
     }
   }
 
@@ -50,6 +55,18 @@ class Plant extends EventTarget {
 
   async loadStations(): Promise<void> {
     this.stations = (await need(api.GET("/api/v1/stations"))).stations;
+    this.changed();
+  }
+
+  /** Yield of the shift; the parts that come meanwhile are counted here. */
+  async loadShift(): Promise<void> {
+    this.shift = counted(await need(api.GET("/api/v1/statistics/shift")));
+    this.changed();
+  }
+
+  /** Takt, everywhere and where it differs. */
+  async loadRules(): Promise<void> {
+    this.rules = (await need(api.GET("/api/v1/config"))).values;
     this.changed();
   }
 
@@ -73,7 +90,9 @@ class Plant extends EventTarget {
 
   private take(message: Message): void {
     if (message.type === "inspection") {
-      this.lines = withInspection(this.lines, message.data);
+      const before = this.lines;
+      this.lines = withInspection(before, message.data);
+      if (this.shift !== null && this.lines !== before) this.shift = withPart(this.shift, message.data);
       if (!this.stations.some((station) => station.id === message.data.station_id)) void this.quietly(this.loadStations());
     } else if (message.type === "ping" || message.type === "stats") {
       this.figures = message.data;

@@ -50,7 +50,10 @@ export function openChart(room: HTMLElement): ChartHandle {
   };
 }
 
-function merged(ground: object, axis: unknown): object {
+/** The axis with our colours; a part that it sets itself (a format of its labels) keeps them too. */
+function merged(ground: Readonly<Record<string, object>>, axis: unknown): object {
   if (Array.isArray(axis)) return axis.map((one) => merged(ground, one));
-  return { ...ground, ...(typeof axis === "object" ? axis : {}) };
+  const own = (typeof axis === "object" ? axis : {}) as Readonly<Record<string, object>>;
+  const both = Object.entries(ground).map(([name, part]) => [name, { ...part, ...own[name] }] as const);
+  return { ...own, ...Object.fromEntries(both) };
 }

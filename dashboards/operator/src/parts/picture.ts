@@ -5,7 +5,7 @@ import { classMap } from "lit/directives/class-map.js";
 import type { Inspection } from "../api/client";
 import { UssopElement } from "../app/element";
 import { t } from "../i18n/locale";
-import { shared } from "../styles/shared";
+import { plate, shared } from "../styles/shared";
 import "./icon";
 import { shapeOf } from "./overlay-data";
 import { WHOLE, moveBy, zoomAt } from "./viewport-data";
@@ -26,12 +26,9 @@ export class Picture extends UssopElement {
 
   static override styles = [
     shared,
+    plate,
     css`
       :host {
-        display: block;
-        position: relative;
-        overflow: hidden;
-        background: #0a0e13;
         border-radius: inherit;
         min-height: 8rem;
       }
@@ -45,31 +42,11 @@ export class Picture extends UssopElement {
         inset: 0;
         transform-origin: 0 0;
       }
-      img,
-      svg.overlay {
-        position: absolute;
-        inset: 0;
-        width: 100%;
-        height: 100%;
-        object-fit: contain;
-      }
       .near img {
         image-rendering: pixelated;
       }
       svg.overlay {
         pointer-events: none;
-      }
-      .shape {
-        fill: none;
-        stroke: #ff4d57;
-        stroke-width: 2.5px;
-        vector-effect: non-scaling-stroke;
-      }
-      .edge {
-        fill: none;
-        stroke: rgb(0 0 0 / 65%);
-        stroke-width: 5px;
-        vector-effect: non-scaling-stroke;
       }
       .mask {
         fill: rgb(255 77 87 / 34%);
@@ -133,9 +110,9 @@ export class Picture extends UssopElement {
       <div class="frame" @wheel=${this.onWheel} @pointerdown=${this.onDown} @pointermove=${this.onMove}
         @pointerup=${this.onUp} @pointercancel=${this.onUp}>
         <div class=${classMap({ stage: true, near: zoom > 4 })} .style=${place}>
-          <img src=${shown.image_url} alt=${t("picture.alt", { part: shown.part_id ?? shown.id })} draggable="false"
+          <img class="over" src=${shown.image_url} alt=${t("picture.alt", { part: shown.part_id ?? shown.id })} draggable="false"
             @error=${() => (this.failed = shown.id)} />
-          <svg class="overlay" viewBox="0 0 ${shown.width_px} ${shown.height_px}" aria-hidden="true">
+          <svg class="over overlay" viewBox="0 0 ${shown.width_px} ${shown.height_px}" aria-hidden="true">
             ${shown.detections.map((detection, index) => this.shape(shapeOf(detection), index))}
           </svg>
         </div>

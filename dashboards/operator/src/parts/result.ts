@@ -83,6 +83,7 @@ export class Result extends UssopElement {
       @media (max-width: 860px) {
         :host {
           grid-template-columns: minmax(0, 1fr);
+          --verdict-size: 13vw;
         }
       }
     `,

@@ -51,13 +51,25 @@ export class Verdict extends UssopElement {
         padding: 0.3em 0.7em;
       }
       :host([size="huge"]) {
+        display: block;
+        container-type: inline-size;
+        padding: 0;
+        border-radius: var(--u-radius);
+        font-weight: 800;
+      }
+      .sign {
+        display: inherit;
+        align-items: center;
+        gap: inherit;
+      }
+      /* As large as the place allows for this word in this language: half a word cannot be read from five metres. */
+      :host([size="huge"]) .sign {
         display: flex;
         justify-content: center;
-        padding: 0.18em 0.3em;
-        border-radius: var(--u-radius);
-        font-size: clamp(2.5rem, var(--verdict-size, 5.5vw), 6.5rem);
+        gap: 0.35em;
+        padding: var(--verdict-room, 0.18em) 0.2em;
+        font-size: clamp(1.5rem, min(var(--verdict-size, 5.5vw), 100cqi / var(--ems)), 6.5rem);
         line-height: 1.15;
-        font-weight: 800;
       }
       :host([size="huge"]) ussop-icon {
         width: 0.95em;
@@ -81,6 +93,13 @@ export class Verdict extends UssopElement {
   ];
 
   override render() {
-    return html`<ussop-icon name=${this.decision}></ussop-icon><span>${t(`decision.${this.decision}`)}</span>`;
+    const word = t(`decision.${this.decision}`);
+    return html`<span class="sign" .style=${`--ems: ${widthOf(word)}`}><ussop-icon name=${this.decision}></ussop-icon><span>${word}</span></span>`;
   }
+}
+
+/** Roughly how wide sign and word are, in sizes of the font: capitals, heavy. */
+export function widthOf(word: string): number {
+  const letters = [...word].reduce((sum, letter) => sum + (letter > "\u2e80" ? 1.05 : 0.8), 0);
+  return Math.round((letters + 1.9) * 100) / 100;
 }

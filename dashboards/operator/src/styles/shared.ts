@@ -99,6 +99,7 @@ export const pageLayout = css`
     flex-wrap: wrap;
     align-items: center;
     justify-content: space-between;
+    flex: none; /* in a page that is as high as the screen it must not shrink below its rows */
     gap: 0.75rem 1.5rem;
     margin-bottom: 1.25rem;
     min-height: 2.5rem;
@@ -110,60 +111,8 @@ export const pageLayout = css`
   }
 `;
 
-/** Forms, tables and notes of the pages that administer something. */
-export const sheet = css`
-  .columns {
-    display: grid;
-    grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr));
-    gap: 1rem;
-    align-items: start;
-  }
-  section.card,
-  form.card {
-    display: grid;
-    grid-template-columns: minmax(0, 1fr);
-    gap: 0.75rem;
-    padding: 1rem 1.125rem;
-    min-width: 0;
-    overflow: clip; /* hidden icons of inputs reach beyond them, and would widen the page */
-  }
-  .scroll {
-    position: relative; /* what is unseen inside must not widen the page */
-    overflow-x: auto;
-  }
-  table {
-    width: 100%;
-    border-collapse: collapse;
-  }
-  th {
-    font-size: 0.8125rem;
-    font-weight: 600;
-    color: var(--u-quiet);
-    text-align: left;
-  }
-  th,
-  td {
-    padding: 0.5rem 0.375rem;
-    border-bottom: 1px solid var(--u-line);
-    overflow-wrap: anywhere;
-  }
-  th {
-    overflow-wrap: normal;
-  }
-  th.number,
-  td.number {
-    text-align: right;
-    white-space: nowrap;
-  }
-  /* In a table, where the head already says it to those who see. */
-  .bare::part(form-control-label),
-  .bare::part(label) {
-    position: absolute;
-    width: 1px;
-    height: 1px;
-    overflow: hidden;
-    clip-path: inset(50%);
-  }
+/** What went wrong, and what was done. */
+export const notes = css`
   .note {
     margin-bottom: 1rem;
     padding: 0.75rem 1rem;
@@ -176,19 +125,14 @@ export const sheet = css`
     background: var(--u-fail-soft);
     color: var(--u-fail);
   }
-  dl.facts {
-    display: grid;
-    grid-template-columns: auto minmax(0, 1fr);
-    gap: 0.375rem 1rem;
+  .note.away {
+    background: var(--u-uncertain-soft);
+    color: var(--u-uncertain);
   }
-  dl.facts dt {
-    color: var(--u-quiet);
-  }
-  dl.facts dd {
-    text-align: right;
-    font-weight: 600;
-    overflow-wrap: anywhere;
-  }
+`;
+
+/** A choice of one among few, as links or buttons side by side. */
+export const tabs = css`
   .tabs {
     display: flex;
     max-width: 100%;
@@ -217,15 +161,160 @@ export const sheet = css`
     color: var(--u-text);
     box-shadow: var(--u-shadow);
   }
-  .bar {
-    height: 0.5rem;
-    border-radius: 4px;
-    background: var(--u-sunken);
-    overflow: hidden;
+`;
+
+export const tables = css`
+  .scroll {
+    position: relative; /* what is unseen inside must not widen the page */
+    overflow-x: auto;
   }
-  .bar span {
-    display: block;
-    height: 100%;
-    background: var(--u-accent);
+  table {
+    width: 100%;
+    border-collapse: collapse;
+  }
+  th {
+    font-size: 0.8125rem;
+    font-weight: 600;
+    color: var(--u-quiet);
+    text-align: left;
+  }
+  th,
+  td {
+    padding: 0.5rem 0.375rem;
+    border-bottom: 1px solid var(--u-line);
+    overflow-wrap: anywhere;
+  }
+  th {
+    overflow-wrap: normal;
+  }
+  th.number,
+  td.number {
+    text-align: right;
+    white-space: nowrap;
   }
 `;
+
+/** Where there is nothing: a sign and a sentence in the middle. */
+export const emptiness = css`
+  .empty {
+    display: grid;
+    justify-items: center;
+    gap: 0.75rem;
+    padding: 4rem 1rem;
+    text-align: center;
+  }
+  .empty ussop-icon {
+    width: 3rem;
+    height: 3rem;
+    color: var(--u-line-strong);
+  }
+`;
+
+/** A square button with a sign only: back, previous, next. */
+export const steps = css`
+  .step {
+    display: grid;
+    place-content: center;
+    flex: none;
+    width: 2.75rem;
+    height: 2.75rem;
+    border: 1px solid var(--u-line);
+    border-radius: 8px;
+    background: var(--u-surface);
+    color: var(--u-text);
+    cursor: pointer;
+  }
+  .step:disabled {
+    opacity: 0.45;
+    cursor: default;
+  }
+`;
+
+/** The dark plate under a picture, with what is drawn over it: a line in two strokes is seen on any part. */
+export const plate = css`
+  :host {
+    display: block;
+    position: relative;
+    overflow: hidden;
+    border-radius: 6px;
+    background: var(--u-plate);
+  }
+  .over {
+    position: absolute;
+    inset: 0;
+    width: 100%;
+    height: 100%;
+    object-fit: contain;
+  }
+  .shape,
+  .edge {
+    fill: none;
+    stroke: #ff4d57;
+    stroke-width: 2.5px;
+    vector-effect: non-scaling-stroke;
+  }
+  .edge {
+    stroke: rgb(0 0 0 / 68%);
+    stroke-width: 5px;
+  }
+`;
+
+/** Forms, tables and notes of the pages that administer something. */
+export const sheet = [
+  notes,
+  tabs,
+  tables,
+  css`
+    .columns {
+      display: grid;
+      grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr));
+      gap: 1rem;
+      align-items: start;
+    }
+    section.card,
+    form.card {
+      display: grid;
+      grid-template-columns: minmax(0, 1fr);
+      gap: 0.75rem;
+      padding: 1rem 1.125rem;
+      min-width: 0;
+      overflow: clip; /* hidden icons of inputs reach beyond them, and would widen the page */
+    }
+    /* In a table, where the head already says it to those who see. */
+    .bare::part(form-control-label),
+    .bare::part(label) {
+      position: absolute;
+      width: 1px;
+      height: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
+    }
+    :is(section, form).card > .note {
+      margin: 0;
+    }
+    dl.facts {
+      display: grid;
+      grid-template-columns: auto minmax(0, 1fr);
+      gap: 0.375rem 1rem;
+    }
+    dl.facts dt {
+      color: var(--u-quiet);
+    }
+    dl.facts dd {
+      text-align: right;
+      font-weight: 600;
+      overflow-wrap: anywhere;
+    }
+    .bar {
+      height: 0.5rem;
+      border-radius: 4px;
+      background: var(--u-sunken);
+      overflow: hidden;
+    }
+    .bar span {
+      display: block;
+      height: 100%;
+      background: var(--u-accent);
+    }
+  `,
+];

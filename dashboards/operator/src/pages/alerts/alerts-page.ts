@@ -11,7 +11,7 @@ import { router } from "../../app/router";
 import { locale, t } from "../../i18n/locale";
 import { plant } from "../../live/plant";
 import "../../parts/icon";
-import { pageLayout, shared } from "../../styles/shared";
+import { emptiness, notes, pageLayout, shared, tabs } from "../../styles/shared";
 
 type Alert = Schemas["AlertRead"];
 const SEVERITIES = ["critical", "error", "warning", "info"] as const;
@@ -30,6 +30,9 @@ export class AlertsPage extends UssopElement {
   static override styles = [
     shared,
     pageLayout,
+    notes,
+    tabs,
+    emptiness,
     css`
       .tools {
         display: flex;
@@ -41,33 +44,11 @@ export class AlertsPage extends UssopElement {
       .tools wa-select {
         width: 14rem;
       }
-      .tabs {
-        display: flex;
-        padding: 0.25rem;
-        border-radius: 10px;
-        background: var(--u-sunken);
-      }
-      .tabs button {
-        min-height: 2.5rem;
-        padding: 0 1rem;
-        border: 0;
-        border-radius: 8px;
-        background: none;
-        color: var(--u-quiet);
-        font: inherit;
-        font-weight: 550;
-        cursor: pointer;
-      }
-      .tabs [aria-pressed="true"] {
-        background: var(--u-surface);
-        color: var(--u-text);
-        box-shadow: var(--u-shadow);
-      }
       ul {
         display: grid;
         gap: 0.75rem;
       }
-      li {
+      li.card {
         display: grid;
         grid-template-columns: auto minmax(0, 1fr) auto;
         gap: 0.25rem 1rem;
@@ -80,11 +61,11 @@ export class AlertsPage extends UssopElement {
         height: 1.75rem;
         color: var(--u-accent);
       }
-      .critical,
-      .error {
+      li.critical,
+      li.error {
         border-left-color: var(--u-fail);
       }
-      .warning {
+      li.warning {
         border-left-color: var(--u-uncertain);
       }
       .critical > ussop-icon,
@@ -94,26 +75,11 @@ export class AlertsPage extends UssopElement {
       .warning > ussop-icon {
         color: var(--u-uncertain);
       }
-      .empty {
-        display: grid;
-        justify-items: center;
-        gap: 0.75rem;
-        padding: 4rem 1rem;
-      }
       .empty ussop-icon {
-        width: 3rem;
-        height: 3rem;
         color: var(--u-pass);
       }
-      .problem {
-        margin-bottom: 1rem;
-        padding: 0.75rem 1rem;
-        border-radius: 8px;
-        background: var(--u-fail-soft);
-        color: var(--u-fail);
-      }
       @media (max-width: 640px) {
-        li {
+        li.card {
           grid-template-columns: auto minmax(0, 1fr);
           padding: 0.875rem;
         }
@@ -160,7 +126,7 @@ export class AlertsPage extends UssopElement {
           ${SEVERITIES.map((one) => html`<wa-option value=${one}>${t(`alerts.severity_${one}`)}</wa-option>`)}
         </wa-select>
       </div>
-      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
+      ${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
       ${this.isLoaded && this.alerts.length === 0
         ? html`<div class="empty card"><ussop-icon name="pass"></ussop-icon><p>${t("alerts.none")}</p></div>`
         : html`<ul>${this.alerts.map((alert) => this.item(alert))}</ul>`}

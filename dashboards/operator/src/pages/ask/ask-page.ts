@@ -1,5 +1,5 @@
 /** Questions in plain language; each answer shows the figures and the parts that it rests on. */
-import { html, nothing } from "lit";
+import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
 import type { Inspection } from "../../api/client";
@@ -34,7 +34,50 @@ export class AskPage extends WorkingPage {
   @state() private parts: readonly Inspection[] = [];
   @state() private isOff = false;
 
-  static override styles = [shared, pageLayout, sheet];
+  static override styles = [
+    shared,
+    pageLayout,
+    sheet,
+    css`
+      form.card {
+        grid-template-columns: minmax(0, 1fr) auto;
+        align-items: end;
+      }
+      .answer {
+        margin-block: 1rem;
+      }
+      .answer b {
+        font-size: 1.25rem;
+        line-height: 1.35;
+      }
+      .parts {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(min(14rem, 100%), 1fr));
+        gap: 1rem;
+        margin-top: 1rem;
+      }
+      .parts a {
+        overflow: hidden;
+        color: inherit;
+        text-decoration: none;
+      }
+      .parts ussop-picture {
+        height: 10rem;
+      }
+      .parts p {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 0.5rem;
+        padding: 0.625rem 0.75rem;
+      }
+      @media (max-width: 640px) {
+        form.card {
+          grid-template-columns: minmax(0, 1fr);
+        }
+      }
+    `,
+  ];
 
   override render() {
     return html`
@@ -51,17 +94,18 @@ export class AskPage extends WorkingPage {
   private shown(one: Answer) {
     const text = (value: unknown) => (typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "–"));
     const facts = (look: Look) => html`<dl class="facts small">${Object.entries(look.values).map(([name, value]) => html`<dt>${name.replaceAll("_", " ")}</dt><dd>${text(value)}</dd>`)}</dl>`;
-    return html`<br /><section class="card" aria-live="polite">
+    return html`<section class="card answer" aria-live="polite">
         <p class="quiet">${one.question}</p>
         <p><b>${one.answer}</b></p>
         <p class="quiet small">${t("ask.backend", { backend: one.backend })}</p>
-      </section><br />
+      </section>
       <div class="columns">
         ${(one.figures ?? []).map((look, index) => html`<section class="card"><h2>${look.tool.replaceAll("_", " ")}</h2>${facts(look)}
           ${one.filters?.[index] ? html`<h3>${t("ask.filters")}</h3>${facts(one.filters[index])}` : nothing}</section>`)}
-        ${this.parts.map((part) => html`<a class="card" href=${formatRoute("history", [part.id])} data-page="history">
-          <ussop-picture .inspection=${part}></ussop-picture><ussop-verdict decision=${part.decision}></ussop-verdict> ${part.part_id ?? ""}</a>`)}
-      </div>`;
+      </div>
+      <div class="parts">${this.parts.map((part) => html`<a class="card" href=${formatRoute("history", [part.id])} data-page="history">
+        <ussop-picture .inspection=${part}></ussop-picture>
+        <p><ussop-verdict decision=${part.overruled_to ?? part.decision}></ussop-verdict><span>${part.part_id ?? "–"}</span></p></a>`)}</div>`;
   }
 
   private onSubmit(event: SubmitEvent): void {

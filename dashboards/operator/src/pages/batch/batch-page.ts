@@ -1,5 +1,5 @@
 /** Folders full of pictures, inspected as jobs. */
-import { html, nothing } from "lit";
+import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
 import type { Schemas } from "../../api/client";
@@ -21,7 +21,21 @@ export class BatchPage extends WorkingPage {
   private timer = 0;
   private readonly redrawNow = () => this.requestUpdate();
 
-  static override styles = [shared, pageLayout, sheet];
+  static override styles = [
+    shared,
+    pageLayout,
+    sheet,
+    css`
+      article {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: 0.5rem;
+        padding-block: 0.75rem;
+        border-top: 1px solid var(--u-line);
+        overflow-wrap: anywhere;
+      }
+    `,
+  ];
 
   override connectedCallback(): void {
     super.connectedCallback();

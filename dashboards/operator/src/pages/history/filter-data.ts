@@ -33,3 +33,9 @@ export function queryOf(filter: Filter) {
     ...(filter.model ? { model_version: filter.model } : {}),
   };
 }
+
+/** The same for a file: there moments have names of their own. */
+export function exportQueryOf(filter: Filter, format: "csv" | "xlsx"): URLSearchParams {
+  const { since, until, ...rest } = queryOf(filter);
+  return new URLSearchParams({ format, ...rest, ...(since ? { date_from: since } : {}), ...(until ? { date_to: until } : {}) });
+}

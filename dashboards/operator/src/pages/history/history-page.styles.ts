@@ -107,39 +107,6 @@ export const historyPageStyles = css`
   .row-line:focus-visible {
     outline-offset: -3px;
   }
-  .step {
-    display: grid;
-    place-content: center;
-    width: 2.75rem;
-    height: 2.75rem;
-    border: 1px solid var(--u-line);
-    border-radius: 8px;
-    background: var(--u-surface);
-    color: var(--u-text);
-    cursor: pointer;
-  }
-  .step:disabled {
-    opacity: 0.45;
-    cursor: default;
-  }
-  .problem {
-    margin-bottom: 1rem;
-    padding: 0.75rem 1rem;
-    border-radius: 8px;
-    background: var(--u-fail-soft);
-    color: var(--u-fail);
-  }
-  .empty {
-    display: grid;
-    justify-items: center;
-    gap: 0.75rem;
-    padding: 4rem 1rem;
-  }
-  .empty ussop-icon {
-    width: 3rem;
-    height: 3rem;
-    color: var(--u-line-strong);
-  }
   @media (max-width: 860px) {
     .head {
       display: none;

@@ -17,7 +17,8 @@ import "../../parts/icon";
 import "../../parts/result";
 import { stationSelect } from "../../parts/select-station";
 import "../../parts/verdict";
-import { pageLayout, shared } from "../../styles/shared";
+import { emptiness, notes, pageLayout, shared, steps } from "../../styles/shared";
+import { exportQueryOf } from "./filter-data";
 import { historyPageStyles } from "./history-page.styles";
 import { InspectionList } from "./inspection-list";
 import { windowOf } from "./window-data";
@@ -43,7 +44,7 @@ export class HistoryPage extends UssopElement {
   private readonly onKey = (event: KeyboardEvent) => this.key(event);
   private readonly sizes = new ResizeObserver(() => this.measure());
 
-  static override styles = [shared, pageLayout, historyPageStyles];
+  static override styles = [shared, pageLayout, notes, emptiness, steps, historyPageStyles];
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -88,11 +89,13 @@ export class HistoryPage extends UssopElement {
     return html`
       <header class="page">
         <h1>${t("history.title")}</h1>
-        <span class="quiet number">${this.list.isLoaded ? t("history.total", { total: locale.number(this.list.total) }) : nothing}</span>
+        <div class="row"><span class="quiet number">${this.list.isLoaded ? t("history.total", { total: locale.number(this.list.total) }) : nothing}</span>
+          ${(["csv", "xlsx"] as const).map((kind) => html`<wa-button appearance="outlined" size="s" @click=${() => this.save(kind)}>
+            <ussop-icon slot="start" name="download"></ussop-icon>${kind.toUpperCase()}</wa-button>`)}</div>
       </header>
       ${this.filters()}
-      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
-      ${this.list.error ? html`<p class="problem" role="alert">${problemText(this.list.error)}
+      ${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
+      ${this.list.error ? html`<p class="note problem" role="alert">${problemText(this.list.error)}
         <wa-button size="s" appearance="outlined" @click=${() => this.list.open(this.filter)}>${t("app.retry")}</wa-button></p>` : nothing}
       ${this.table()}
     `;
@@ -116,10 +119,6 @@ export class HistoryPage extends UssopElement {
         <button type="button" class="chip" aria-expanded=${String(this.isWide)} @click=${() => (this.isWide = !this.isWide)}>
           <ussop-icon name=${this.isWide ? "chevron-up" : "chevron-down"}></ussop-icon>${t("history.more")}${more ? ` (${more})` : ""}</button>
       </div>
-      <div class="row">
-        ${(["csv", "xlsx"] as const).map((kind) => html`<wa-button appearance="outlined" @click=${() => this.save(kind)}>
-          <ussop-icon slot="start" name="download"></ussop-icon>${kind.toUpperCase()}</wa-button>`)}
-      </div>
     </div>
     ${this.isWide
       ? html`<div class="filters">${field("from", "history.from", "date")} ${field("to", "history.to", "date")}
@@ -127,12 +126,9 @@ export class HistoryPage extends UssopElement {
       : nothing}`;
   }
 
-  /** The export knows days, station and decision; the other filters are the list's own. */
-  private async save(format: "csv" | "xlsx"): Promise<void> {
-    const { stationId, decision, from, to } = this.filter;
-    const wanted = { format, station_id: stationId, decision, date_from: from, date_to: to };
-    const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== ""));
-    await this.quietly(download(`/api/v1/export/csv?${query}`));
+  /** A file of what the list shows. */
+  private save(format: "csv" | "xlsx"): Promise<void> {
+    return this.quietly(download(`/api/v1/export/csv?${exportQueryOf(this.filter, format)}`));
   }
 
   private async quietly(work: Promise<void>): Promise<void> {
@@ -198,7 +194,7 @@ export class HistoryPage extends UssopElement {
           ${tool("chevron-left", t("history.previous"), -1)} ${tool("chevron-right", t("history.next"), 1)}
         </div>
       </header>
-      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
+      ${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
       ${this.shown ? html`<ussop-result .inspection=${this.shown} ?masks=${this.masks} ?boxes=${this.boxes}></ussop-result>` : nothing}
       <p class="quiet small keys">${t("history.keys")}</p>
       ${this.dialog()}

@@ -10,31 +10,10 @@ export const livePageStyles = css`
   header.page {
     margin-bottom: 0.875rem;
   }
-  .choice {
-    display: flex;
-    gap: 0.25rem;
-    max-width: 100%;
-    overflow-x: auto;
-    padding: 0.25rem;
-    border-radius: 10px;
-    background: var(--u-sunken);
-  }
-  .choice a {
+  .tabs a {
     display: flex;
     align-items: center;
     gap: 0.5rem;
-    min-height: 2.5rem;
-    padding: 0 0.875rem;
-    border-radius: 8px;
-    color: var(--u-quiet);
-    font-weight: 550;
-    text-decoration: none;
-    white-space: nowrap;
-  }
-  .choice a[aria-current] {
-    background: var(--u-surface);
-    color: var(--u-text);
-    box-shadow: var(--u-shadow);
   }
   .lost {
     display: flex;
@@ -54,18 +33,6 @@ export const livePageStyles = css`
     display: grid;
     grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr));
     gap: 1rem;
-  }
-  .empty {
-    display: grid;
-    justify-items: center;
-    gap: 0.625rem;
-    padding: 4rem 1.5rem;
-    text-align: center;
-  }
-  .empty ussop-icon {
-    width: 3rem;
-    height: 3rem;
-    color: var(--u-line-strong);
   }
   .day {
     display: flex;

@@ -9,31 +9,42 @@ import { locale, t } from "../../i18n/locale";
 import { plant } from "../../live/plant";
 import type { Line } from "../../live/line-data";
 import "../../parts/icon";
-import { pageLayout, shared } from "../../styles/shared";
+import { emptiness, pageLayout, shared, tabs } from "../../styles/shared";
 import { livePageStyles } from "./live-page.styles";
 import "./station-card";
 import "./station-view";
 
 const CLOCK_MS = 1_000;
+const SHIFT_MS = 10_000;
+const RULES_MS = 60_000;
 
 @customElement("ussop-live-page")
 export class LivePage extends UssopElement {
   @property({ attribute: false }) route!: Route;
   @state() private nowMs = Date.now();
-  private timer = 0;
+  private timers: readonly number[] = [];
   private readonly onPlant = () => this.requestUpdate();
 
-  static override styles = [shared, pageLayout, livePageStyles];
+  static override styles = [shared, pageLayout, tabs, emptiness, livePageStyles];
 
   override connectedCallback(): void {
     super.connectedCallback();
     plant.addEventListener("change", this.onPlant);
-    this.timer = window.setInterval(() => (this.nowMs = Date.now()), CLOCK_MS);
+    const every = (ms: number, work: () => void) => window.setInterval(work, ms);
+    // Without an answer the last one stays; the connection shows that nobody answers.
+    const look = (loading: Promise<void>) => void loading.catch(() => undefined);
+    look(plant.loadShift());
+    look(plant.loadRules());
+    this.timers = [
+      every(CLOCK_MS, () => (this.nowMs = Date.now())),
+      every(SHIFT_MS, () => look(plant.loadShift())),
+      every(RULES_MS, () => look(plant.loadRules())),
+    ];
   }
 
   override disconnectedCallback(): void {
     plant.removeEventListener("change", this.onPlant);
-    clearInterval(this.timer);
+    this.timers.forEach((timer) => clearInterval(timer));
     super.disconnectedCallback();
   }
 
@@ -69,7 +80,7 @@ export class LivePage extends UssopElement {
   private choice(lines: readonly Line[], chosen: Line | null) {
     const link = (address: string, isHere: boolean, content: unknown) =>
       html`<a href=${address} data-page="live" aria-current=${isHere ? "page" : nothing}>${content}</a>`;
-    return html`<nav class="choice" aria-label=${t("live.station")}>
+    return html`<nav class="tabs" aria-label=${t("live.station")}>
       ${link("/live", chosen === null, html`<ussop-icon name="wall"></ussop-icon>${t("live.wall")}`)}
       ${lines.map((line) =>
         link(formatRoute("live", [line.stationId]), line === chosen, plant.nameOf(line.stationId)),

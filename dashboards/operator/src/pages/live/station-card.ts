@@ -7,6 +7,7 @@ import { locale, t } from "../../i18n/locale";
 import { ageOf } from "../../live/line-data";
 import type { Line } from "../../live/line-data";
 import { plant } from "../../live/plant";
+import { yieldAt } from "../../live/shift-data";
 import "../../parts/picture";
 import "../../parts/verdict";
 import { shared } from "../../styles/shared";
@@ -53,7 +54,7 @@ export class StationCard extends UssopElement {
         gap: 0.125rem 1rem;
         padding: 0.75rem 1rem 0.5rem;
       }
-      .facts span {
+      .facts > span {
         flex-basis: 100%;
       }
       ussop-strip {
@@ -69,14 +70,17 @@ export class StationCard extends UssopElement {
   override render() {
     const { last, stationId, parts } = this.line;
     const age = ageOf(last.created_at, this.nowMs);
-    const found = last.detections.map((one) => one.class_name).join(", ");
+    const tally = yieldAt(plant.shift, stationId, this.nowMs);
+    const counts = new Map<string, number>();
+    for (const { class_name: name } of last.detections) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const found = [...counts].map(([name, count]) => (count > 1 ? `${count} × ${name}` : name)).join(", ");
     return html`<article class="card">
       <a class="open" href=${formatRoute("live", [stationId])} data-page="live">
         <ussop-verdict size="huge" decision=${last.decision} ?stale=${this.stale}></ussop-verdict>
         <div class="picture"><ussop-picture .inspection=${last}></ussop-picture></div>
         <div class="facts">
           <h2>${plant.nameOf(stationId)}</h2>
-          <b class="number">${locale.percent(last.confidence)}</b>
+          <b class="number" title=${t("live.shift_yield")}><small class="quiet">${t("live.yield")}</small> ${tally === null || tally.total === 0 ? "–" : locale.percent(tally.passed / tally.total, 1)}</b>
           <span class="quiet small">${last.part_id ?? "–"} · ${t(`live.ago_${age.unit}`, { value: age.value })} · ${found || t("defects.none")}</span>
         </div>
       </a>

@@ -1,10 +1,12 @@
 /** One station, large enough to be read from five metres. */
-import { css, html } from "lit";
+import { css, html, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { UssopElement } from "../../app/element";
 import { locale, t } from "../../i18n/locale";
-import { ageOf, cycleMs, shareOf } from "../../live/line-data";
+import { ageOf, cycleMs } from "../../live/line-data";
 import type { Line } from "../../live/line-data";
+import { plant } from "../../live/plant";
+import { taktOf, yieldAt } from "../../live/shift-data";
 import "../../parts/defects";
 import "../../parts/picture";
 import "../../parts/verdict";
@@ -46,7 +48,7 @@ export class StationView extends UssopElement {
         --verdict-size: 5.2vw;
       }
       ussop-verdict {
-        padding-block: 0.3em;
+        --verdict-room: 0.3em;
       }
       dl {
         display: grid;
@@ -63,6 +65,16 @@ export class StationView extends UssopElement {
         font-weight: 700;
         line-height: 1.25;
         overflow-wrap: anywhere;
+      }
+      dd small {
+        display: block;
+        font-size: 0.8125rem;
+        font-weight: 500;
+        color: var(--u-quiet);
+      }
+      dd.late,
+      dd.late small {
+        color: var(--u-fail);
       }
       dd.plain {
         font-size: 1rem;
@@ -109,8 +121,6 @@ export class StationView extends UssopElement {
   override render() {
     const { last } = this.line;
     const age = ageOf(last.created_at, this.nowMs);
-    const cycle = cycleMs(this.line);
-    const share = shareOf(this.line);
     const figure = (name: string, value: unknown, kind = "number") =>
       html`<div><dt>${name}</dt><dd class=${kind}>${value}</dd></div>`;
     return html`
@@ -121,9 +131,9 @@ export class StationView extends UssopElement {
         <ussop-verdict size="huge" decision=${last.decision} ?stale=${this.stale} role="status"></ussop-verdict>
         <dl class="card">
           ${figure(t("live.confidence"), locale.percent(last.confidence, 0))}
-          ${figure(t("live.cycle"), cycle === null ? "–" : `${locale.number(cycle / 1000, 1)} s`)}
+          ${this.cycle()}
           ${figure(t("live.inspected_in"), `${locale.number(last.total_time_ms)} ms`)}
-          ${figure(t("live.last_passed", { of: share.of }), locale.number(share.passed))}
+          ${this.shiftYield()}
           ${figure(t("live.part"), html`${last.part_id ?? "–"} <span class="quiet">· ${t(`live.ago_${age.unit}`, { value: age.value })}</span>`, "plain number")}
           ${figure(t("live.model"), `${last.model_name} ${last.model_version}`, "plain")}
         </dl>
@@ -134,6 +144,23 @@ export class StationView extends UssopElement {
       </div>
       <section class="last card"><ussop-strip .parts=${this.line.parts}></ussop-strip></section>
     `;
+  }
+
+  private cycle() {
+    const [cycle, takt] = [cycleMs(this.line), taktOf(plant.rules, this.line.stationId)];
+    const isLate = cycle !== null && takt !== null && cycle > takt * 1_000;
+    const seconds = (value: number) => `${locale.number(value, value < 1 ? 2 : 1)} s`;
+    return html`<div><dt>${t("live.cycle")}</dt><dd class="number ${isLate ? "late" : ""}" data-cycle>
+      ${isLate ? html`<ussop-icon name="clock"></ussop-icon>` : nothing} ${cycle === null ? "–" : seconds(cycle / 1_000)}
+      ${takt === null ? nothing : html`<small>${t(isLate ? "live.above_takt" : "live.takt", { takt: seconds(takt) })}</small>`}</dd></div>`;
+  }
+
+  private shiftYield() {
+    const tally = yieldAt(plant.shift, this.line.stationId, this.nowMs);
+    const since = plant.shift === null ? "" : locale.hour(plant.shift.shift.started_at);
+    return html`<div><dt>${t("live.shift_yield")}</dt><dd class="number" data-yield>
+      ${tally === null || tally.total === 0 ? "–" : locale.percent(tally.passed / tally.total, 1)}
+      ${tally === null ? nothing : html`<small>${t("live.shift_of", { total: locale.number(tally.total), since })}</small>`}</dd></div>`;
   }
 
   private onChoose(event: CustomEvent<number>): void {

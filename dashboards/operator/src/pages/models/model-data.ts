@@ -39,6 +39,11 @@ export function actionsOf(version: Version): { deploy: boolean; rollback: boolea
   return { deploy: isFree && !rollback, rollback, gate, override: version.gate === "blocked" };
 }
 
+/** The version that inspects; while a swap is under way that which this machine still runs. */
+export function inUseOf(models: readonly Version[]): Version | null {
+  return models.find((one) => one.active) ?? models.find((one) => one.status === "deployed") ?? null;
+}
+
 export interface Figure {
   readonly name: string;
   readonly value: number;
@@ -55,7 +60,7 @@ export function figuresOf(metrics: Readonly<Record<string, number>>, most = 4): 
     .filter(([, value]) => Number.isFinite(value))
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b))
     .slice(0, most)
-    .map(([name, value]) => ({ name: name.replace(/^metrics\//, "").replaceAll("_", " "), value }));
+    .map(([name, value]) => ({ name: name.replace(/^metrics\//, ""), value }));
 }
 
 export interface Curves {

@@ -1,15 +1,19 @@
 /** Versions of the model and the training that makes new ones. */
 import { css, html, nothing } from "lit";
-import { customElement, state } from "lit/decorators.js";
+import { customElement, property, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
 import type { Schemas } from "../../api/client";
 import { session } from "../../api/session";
 import { UssopElement } from "../../app/element";
 import { problemText } from "../../app/problem";
+import { formatRoute } from "../../app/route-data";
+import type { Route } from "../../app/route-data";
 import { locale, t } from "../../i18n/locale";
 import { plant } from "../../live/plant";
-import { pageLayout, shared } from "../../styles/shared";
-import { actionsOf, isUnderWay } from "./model-data";
+import "../../parts/icon";
+import { emptiness, pageLayout, shared, sheet, steps } from "../../styles/shared";
+import "./comparison";
+import { actionsOf, inUseOf, isUnderWay } from "./model-data";
 import type { Version } from "./model-data";
 import "./training-panel";
 import "./version-card";
@@ -19,6 +23,7 @@ const GATE_MS = 2_000;
 
 @customElement("ussop-models-page")
 export class ModelsPage extends UssopElement {
+  @property({ attribute: false }) route!: Route;
   @state() private list: Schemas["ModelList"] | null = null;
   @state() private problem = "";
   @state() private done = "";
@@ -30,35 +35,17 @@ export class ModelsPage extends UssopElement {
   static override styles = [
     shared,
     pageLayout,
+    sheet,
+    emptiness,
+    steps,
     css`
       .columns {
-        display: grid;
         grid-template-columns: minmax(0, 1fr) minmax(18rem, 24rem);
         gap: 1.25rem;
-        align-items: start;
       }
       .versions {
         display: grid;
         gap: 1rem;
-      }
-      .note {
-        margin-bottom: 1rem;
-        padding: 0.75rem 1rem;
-        border-radius: 8px;
-        background: var(--u-pass-soft);
-        color: var(--u-pass);
-      }
-      .note.away {
-        background: var(--u-uncertain-soft);
-        color: var(--u-uncertain);
-      }
-      .note.problem {
-        background: var(--u-fail-soft);
-        color: var(--u-fail);
-      }
-      .empty {
-        padding: 3rem 1rem;
-        text-align: center;
       }
       @media (max-width: 1000px) {
         .columns {
@@ -81,21 +68,47 @@ export class ModelsPage extends UssopElement {
 
   override render() {
     const models = this.list?.models ?? [];
+    const wanted = this.route.rest[0];
+    if (wanted !== undefined) return this.against(models.find((one) => one.id === wanted), wanted);
     return html`
       <header class="page"><h1>${t("models.title")}</h1></header>
-      ${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
-      ${this.done ? html`<p class="note" role="status">${this.done}</p>` : nothing}
-      ${this.list?.registry === "unavailable" ? html`<p class="note away">${t("models.registry_away")}</p>` : nothing}
+      ${this.notes()}
       <div class="columns">
         <section class="versions" aria-label=${t("models.versions")}>
           ${this.list?.registry === "available" && models.length === 0 ? html`<p class="empty card">${t("models.none")}</p>` : nothing}
           ${models.map(
-            (version) => html`<ussop-version-card .version=${version} busy=${this.busy[version.id] ?? ""}
+            (version) => html`<ussop-version-card .version=${version} busy=${this.busy[version.id] ?? ""} ?comparable=${isComparable(version, models)}
               @act=${(event: CustomEvent<Act>) => this.ask(version, event.detail)}></ussop-version-card>`,
           )}
         </section>
         <ussop-training-panel .onDone=${() => void this.load()}></ussop-training-panel>
       </div>
+      ${this.dialog()}
+    `;
+  }
+
+  private notes() {
+    return html`${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
+    ${this.done ? html`<p class="note" role="status">${this.done}</p>` : nothing}
+    ${this.list?.registry === "unavailable" ? html`<p class="note away">${t("models.registry_away")}</p>` : nothing}`;
+  }
+
+  /** One version beside the one in use. */
+  private against(version: Version | undefined, id: string) {
+    const inUse = inUseOf(this.list?.models ?? []);
+    return html`
+      <header class="page">
+        <div class="row">
+          <a class="step" href=${formatRoute("models")} data-page="models" title=${t("models.title")} aria-label=${t("models.title")}><ussop-icon name="back"></ussop-icon></a>
+          <h1>${t("compare.title", { version: id })}</h1>
+        </div>
+        ${version ? html`<ussop-version-card bare .version=${version} busy=${this.busy[version.id] ?? ""}
+          @act=${(event: CustomEvent<Act>) => this.ask(version, event.detail)}></ussop-version-card>` : nothing}
+      </header>
+      ${this.notes()}
+      ${this.list === null
+        ? nothing
+        : html`<ussop-comparison version=${id} against=${inUse?.id ?? ""} state="${version?.gate ?? ""} ${version?.status ?? ""}"></ussop-comparison>`}
       ${this.dialog()}
     `;
   }
@@ -174,4 +187,10 @@ export class ModelsPage extends UssopElement {
       this.problem = problemText(error);
     }
   }
+}
+
+/** Whether there is something to hold a version against: another one in use, or the gate's report. */
+function isComparable(version: Version, models: readonly Version[]): boolean {
+  const inUse = inUseOf(models);
+  return version.gate !== null || (inUse !== null && inUse.id !== version.id);
 }

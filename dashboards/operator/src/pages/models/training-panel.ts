@@ -8,7 +8,7 @@ import { problemText } from "../../app/problem";
 import { t } from "../../i18n/locale";
 import type { MessageKey } from "../../i18n/locale";
 import "../../parts/chart";
-import { shared } from "../../styles/shared";
+import { shared, sheet } from "../../styles/shared";
 import { MEMORY, NO_CURVES, PACE, THOROUGHNESS, USUAL, isUnderWay, settingsOf, withPoint } from "./model-data";
 import type { Choices, Curves, Training } from "./model-data";
 
@@ -28,34 +28,18 @@ export class TrainingPanel extends UssopElement {
 
   static override styles = [
     shared,
+    sheet,
     css`
       section {
         display: grid;
         gap: 1rem;
         padding: 1.125rem 1.25rem;
       }
-      .bar {
-        height: 0.75rem;
-        border-radius: 6px;
-        background: var(--u-sunken);
-        overflow: hidden;
-      }
-      .bar span {
-        display: block;
-        height: 100%;
-        background: var(--u-accent);
-      }
       .state {
         font-weight: 700;
       }
       .failed {
         color: var(--u-fail);
-      }
-      .problem {
-        padding: 0.625rem 0.75rem;
-        border-radius: 8px;
-        background: var(--u-uncertain-soft);
-        color: var(--u-uncertain);
       }
     `,
   ];
@@ -75,7 +59,7 @@ export class TrainingPanel extends UssopElement {
     const isBusy = now !== null && isUnderWay(now.state);
     return html`<section class="card">
       <div><h2>${t("models.training")}</h2><p class="quiet small">${t("models.train_hint")}</p></div>
-      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
+      ${this.problem ? html`<p class="note away" role="alert">${this.problem}</p>` : nothing}
       ${now === null ? nothing : this.progress(now)} ${this.chart()}
       ${session.can("engineer") ? (isBusy ? this.stopButton(now) : this.form()) : nothing} ${this.dialog()}
     </section>`;

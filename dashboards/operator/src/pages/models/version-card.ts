@@ -3,6 +3,7 @@ import { css, html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { session } from "../../api/session";
 import { UssopElement } from "../../app/element";
+import { formatRoute } from "../../app/route-data";
 import { locale, t } from "../../i18n/locale";
 import "../../parts/icon";
 import { shared } from "../../styles/shared";
@@ -11,11 +12,18 @@ import type { Version } from "./model-data";
 
 export type Act = "deploy" | "rollback" | "gate";
 
+const KNOWN = ["escape", "overkill", "uncertain", "box_ap50"] as const;
+const SHARES: ReadonlySet<string> = new Set(["escape", "overkill", "uncertain"]);
+const isKnown = (name: string): name is (typeof KNOWN)[number] => KNOWN.some((one) => one === name);
+
 @customElement("ussop-version-card")
 export class VersionCard extends UssopElement {
   @property({ attribute: false }) version!: Version;
   /** What is being done with it now, in words. */
   @property() busy = "";
+  /** Only what may be done, for a place that says the rest itself. */
+  @property({ type: Boolean }) bare = false;
+  @property({ type: Boolean }) comparable = false;
 
   static override styles = [
     shared,
@@ -54,6 +62,14 @@ export class VersionCard extends UssopElement {
         background: var(--u-uncertain-soft);
         color: var(--u-uncertain);
       }
+      .button {
+        display: inline-flex;
+        align-items: center;
+        gap: 0.5rem;
+        min-height: 2.75rem;
+        padding: 0 0.25rem;
+        font-weight: 600;
+      }
       dl {
         display: grid;
         grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr));
@@ -73,6 +89,8 @@ export class VersionCard extends UssopElement {
   override render() {
     const one = this.version;
     const figures = figuresOf(one.metrics);
+    const below = this.busy ? html`<p class="row" role="status"><wa-spinner></wa-spinner>${this.busy}</p>` : this.buttons();
+    if (this.bare) return html`<div class="row"><span class="tag ${one.status}">${t(`models.status_${one.status}`)}</span>${below}</div>`;
     return html`<article class="card ${one.active ? "active" : ""}">
       <div class="row spread">
         <div class="row">
@@ -85,9 +103,9 @@ export class VersionCard extends UssopElement {
       <p class="quiet small">${this.facts().join(" · ")}</p>
       ${one.gate_reasons ? html`<p class="small">${one.gate_reasons}</p>` : nothing}
       ${figures.length > 0
-        ? html`<dl>${figures.map((figure) => html`<div><dt>${figure.name}</dt><dd class="number">${locale.number(figure.value, figure.value < 10 ? 3 : 0)}</dd></div>`)}</dl>`
+        ? html`<dl>${figures.map((figure) => html`<div><dt>${isKnown(figure.name) ? t(`compare.${figure.name}`) : figure.name.replaceAll("_", " ")}</dt><dd class="number">${SHARES.has(figure.name) ? locale.percent(figure.value, 1) : locale.number(figure.value, figure.value < 10 ? 3 : 0)}</dd></div>`)}</dl>`
         : nothing}
-      ${this.busy ? html`<p class="row" role="status"><wa-spinner></wa-spinner>${this.busy}</p>` : this.buttons()}
+      ${below}
     </article>`;
   }
 
@@ -100,7 +118,10 @@ export class VersionCard extends UssopElement {
 
   private buttons() {
     const may = actionsOf(this.version);
-    if (!session.can("engineer") || !(may.deploy || may.rollback)) return nothing;
+    const compare = this.comparable
+      ? html`<a class="button" data-page="models" href=${formatRoute("models", [this.version.id])}><ussop-icon name="compare"></ussop-icon>${t("compare.open")}</a>`
+      : nothing;
+    if (!session.can("engineer") || !(may.deploy || may.rollback)) return compare === nothing ? nothing : html`<div class="row">${compare}</div>`;
     const ask = (act: Act) => () => this.dispatchEvent(new CustomEvent<Act>("act", { detail: act }));
     return html`<div class="row">
       ${may.gate ? html`<wa-button variant="brand" @click=${ask("gate")}>${t("models.gate_run")}</wa-button>` : nothing}
@@ -110,6 +131,7 @@ export class VersionCard extends UssopElement {
       ${may.rollback
         ? html`<wa-button appearance="outlined" @click=${ask("rollback")}><ussop-icon slot="start" name="rollback"></ussop-icon>${t("models.rollback")}</wa-button>`
         : nothing}
+      ${compare}
     </div>`;
   }
 }

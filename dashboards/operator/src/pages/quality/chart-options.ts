@@ -68,7 +68,7 @@ export function pChartOption(trends: Trends): ChartOption {
           broken[index] ? { value, symbol: "diamond", symbolSize: 15, itemStyle: { color: FAIL } } : { value, symbol: "circle" },
         ),
         showSymbol: true,
-        markLine: chart.centre_line === null ? undefined : { symbol: "none", silent: true, data: [{ yAxis: chart.centre_line }], lineStyle: { color: PASS, type: "solid" }, label: { formatter: percent(chart.centre_line) } },
+        markLine: chart.centre_line === null ? undefined : { symbol: "none", silent: true, data: [{ yAxis: chart.centre_line }], lineStyle: { color: PASS, type: "solid" }, label: { formatter: percent(chart.centre_line), color: "inherit", textBorderWidth: 0 } },
       },
       limit(t("quality.upper"), chart.upper_limit),
       limit(t("quality.lower"), chart.lower_limit),

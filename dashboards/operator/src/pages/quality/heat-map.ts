@@ -4,7 +4,7 @@ import { customElement, property } from "lit/decorators.js";
 import type { Inspection } from "../../api/client";
 import { UssopElement } from "../../app/element";
 import { t } from "../../i18n/locale";
-import { shared } from "../../styles/shared";
+import { plate, shared } from "../../styles/shared";
 import { heatOf } from "./quality-data";
 
 @customElement("ussop-heat-map")
@@ -14,22 +14,8 @@ export class HeatMap extends UssopElement {
 
   static override styles = [
     shared,
+    plate,
     css`
-      :host {
-        display: block;
-        position: relative;
-        overflow: hidden;
-        border-radius: 6px;
-        background: #0a0e13;
-      }
-      img,
-      svg {
-        position: absolute;
-        inset: 0;
-        width: 100%;
-        height: 100%;
-        object-fit: contain;
-      }
       img {
         filter: grayscale(1) brightness(0.75);
       }
@@ -50,8 +36,8 @@ export class HeatMap extends UssopElement {
         fill="hsl(${Math.round(share * 55)} 95% ${Math.round(40 + share * 25)}%)" fill-opacity=${0.35 + share * 0.5}></rect>`;
     });
     return html`
-      ${newest.picture_deleted_at ? nothing : html`<img src=${newest.image_url} alt="" />`}
-      <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="xMidYMid meet" role="img"
+      ${newest.picture_deleted_at ? nothing : html`<img class="over" src=${newest.image_url} alt="" />`}
+      <svg class="over" viewBox="0 0 ${width} ${height}" preserveAspectRatio="xMidYMid meet" role="img"
         aria-label=${t("quality.heat_label", { parts: this.parts.length, most: heat.most })}>${cells}</svg>
     `;
   }

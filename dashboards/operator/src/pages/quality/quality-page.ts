@@ -12,7 +12,7 @@ import { plant } from "../../live/plant";
 import "../../parts/chart";
 import "../../parts/icon";
 import { stationSelect } from "../../parts/select-station";
-import { pageLayout, shared } from "../../styles/shared";
+import { notes, pageLayout, shared, tables, tabs } from "../../styles/shared";
 import { paretoOption, pChartOption, trendOption } from "./chart-options";
 import "./heat-map";
 import { paretoOf, violations } from "./quality-data";
@@ -39,6 +39,9 @@ export class QualityPage extends UssopElement {
   static override styles = [
     shared,
     pageLayout,
+    notes,
+    tabs,
+    tables,
     css`
       .filters {
         display: flex;
@@ -48,28 +51,6 @@ export class QualityPage extends UssopElement {
       }
       .filters wa-select {
         width: 14rem;
-      }
-      .choice {
-        display: flex;
-        padding: 0.25rem;
-        border-radius: 10px;
-        background: var(--u-sunken);
-      }
-      .choice button {
-        min-height: 2.5rem;
-        padding: 0 0.875rem;
-        border: 0;
-        border-radius: 8px;
-        background: none;
-        color: var(--u-quiet);
-        font: inherit;
-        font-weight: 550;
-        cursor: pointer;
-      }
-      .choice [aria-pressed="true"] {
-        background: var(--u-surface);
-        color: var(--u-text);
-        box-shadow: var(--u-shadow);
       }
       .figures {
         display: grid;
@@ -120,38 +101,12 @@ export class QualityPage extends UssopElement {
         min-height: 12rem;
         color: var(--u-quiet);
       }
-      .scroll {
-        overflow-x: auto;
-      }
-      table {
-        width: 100%;
-        border-collapse: collapse;
-      }
-      th {
-        font-size: 0.8125rem;
-        color: var(--u-quiet);
-        text-align: left;
-      }
-      th,
       td {
-        padding: 0.5rem 0.5rem;
-        border-bottom: 1px solid var(--u-line);
         white-space: nowrap;
-      }
-      th.number,
-      td.number {
-        text-align: right;
       }
       .bad {
         color: var(--u-fail);
         font-weight: 650;
-      }
-      .problem {
-        margin-bottom: 1rem;
-        padding: 0.75rem 1rem;
-        border-radius: 8px;
-        background: var(--u-fail-soft);
-        color: var(--u-fail);
       }
       @media (max-width: 1000px) {
         .charts {
@@ -188,7 +143,7 @@ export class QualityPage extends UssopElement {
   override render() {
     return html`
       <header class="page"><h1>${t("quality.title")}</h1>${this.filters()}</header>
-      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
+      ${this.problem ? html`<p class="note problem" role="alert">${this.problem}</p>` : nothing}
       ${this.statistics && this.trends ? html`${this.figures(this.statistics)}${this.charts(this.statistics, this.trends)}` : html`<p class="nothing">${t("app.loading")}</p>`}
     `;
   }
@@ -198,7 +153,7 @@ export class QualityPage extends UssopElement {
     const go = (next: { hours?: number; station?: string }) => router.go("quality", [], { hours: String(next.hours ?? hours), station: next.station ?? station }, true);
     return html`<div class="filters">
       ${stationSelect(station, (id) => go({ station: id }), t("history.all"))}
-      <div class="choice" role="group" aria-label=${t("quality.range")}>
+      <div class="tabs" role="group" aria-label=${t("quality.range")}>
         ${RANGES.map((one) => html`<button type="button" aria-pressed=${String(one === hours)} @click=${() => go({ hours: one })}>${one < 168 ? t("quality.hours", { hours: one }) : t("quality.week")}</button>`)}
       </div>
     </div>`;
@@ -236,7 +191,7 @@ export class QualityPage extends UssopElement {
       </section>
       <section class="card">
         <div class="row spread"><h2>${t("quality.pareto")}</h2>
-          <div class="choice" role="group" aria-label=${t("quality.pareto")}>
+          <div class="tabs" role="group" aria-label=${t("quality.pareto")}>
             ${(["count", "area"] as const).map((one) => html`<button type="button" aria-pressed=${String(one === this.by)} @click=${() => (this.by = one)}>${t(`quality.${one}`)}</button>`)}
           </div></div>
         ${bars.length === 0 ? html`<p class="nothing">${t("defects.none")}</p>` : html`<ussop-chart .option=${paretoOption(bars, this.by === "area" ? "mm²" : "")} label=${t("quality.pareto")}></ussop-chart>`}

@@ -67,7 +67,7 @@ export const reviewPageStyles = css`
   .stage {
     position: relative;
     overflow: hidden;
-    background: #0a0e13;
+    background: var(--u-plate);
   }
   canvas {
     position: absolute;
@@ -190,35 +190,13 @@ export const reviewPageStyles = css`
     padding-inline: 0.5rem;
   }
   .new {
-    display: flex;
+    display: grid;
+    grid-template-columns: minmax(0, 1fr) auto;
     gap: 0.5rem;
     align-items: end;
     margin-top: 0.5rem;
   }
-  .new wa-input {
-    flex: 1;
-  }
-  .note {
-    margin-bottom: 0.75rem;
-    padding: 0.625rem 0.875rem;
-    border-radius: 8px;
-    background: var(--u-uncertain-soft);
-    color: var(--u-uncertain);
-  }
-  .note.problem {
-    background: var(--u-fail-soft);
-    color: var(--u-fail);
-  }
-  .empty {
-    display: grid;
-    justify-items: center;
-    gap: 0.75rem;
-    padding: 4rem 1rem;
-    text-align: center;
-  }
   .empty > ussop-icon {
-    width: 3rem;
-    height: 3rem;
     color: var(--u-pass);
   }
   .keys {
@@ -228,6 +206,15 @@ export const reviewPageStyles = css`
   }
   .keys dt {
     text-align: right;
+  }
+  @media (min-width: 861px) and (max-height: 820px) {
+    .tools {
+      gap: 0;
+      padding-block: 0.25rem;
+    }
+    .tool {
+      height: 2.625rem;
+    }
   }
   @media (max-width: 860px) {
     :host {

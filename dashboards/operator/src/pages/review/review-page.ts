@@ -15,7 +15,7 @@ import { locale, t } from "../../i18n/locale";
 import type { MessageKey } from "../../i18n/locale";
 import { plant } from "../../live/plant";
 import "../../parts/icon";
-import { pageLayout, shared } from "../../styles/shared";
+import { emptiness, notes, pageLayout, shared } from "../../styles/shared";
 import { actOf } from "./keys";
 import type { Act } from "./keys";
 import { colourOf } from "./queue-data";
@@ -38,7 +38,8 @@ export class ReviewPage extends UssopElement {
   @state() private isFilled = true;
   @state() private isPictureBroken = false;
   @state() private segmenting = "";
-  @state() private canSegment = false;
+  /** Why there is no segmenter; empty where there is one, null while that is not known. */
+  @state() private noSegmenter: string | null = null;
   @state() private isHelpOpen = false;
   @state() private newClasses: readonly string[] = [];
   private readonly queue = new ReviewQueue();
@@ -47,7 +48,7 @@ export class ReviewPage extends UssopElement {
   private readonly redrawNow = () => this.requestUpdate();
   private readonly onKey = (event: KeyboardEvent) => this.key(event);
 
-  static override styles = [shared, pageLayout, reviewPageStyles];
+  static override styles = [shared, pageLayout, notes, emptiness, reviewPageStyles];
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -56,7 +57,7 @@ export class ReviewPage extends UssopElement {
     addEventListener("keydown", this.onKey);
     this.queue.start();
     need(api.GET("/api/v1/active-learning/segment"))
-      .then((status) => (this.canSegment = status.available))
+      .then((status) => (this.noSegmenter = status.available ? "" : (status.reason ?? "") || t("review.no_segmenter")))
       .catch(() => undefined); // without an answer it is not offered
   }
 
@@ -169,7 +170,7 @@ export class ReviewPage extends UssopElement {
     const tool = (name: Tool, icon: string, key: string) => this.button(icon, t(`review.tool_${name}`), key, { tool: name }, editor?.tool === name);
     return html`
       ${tool("select", "select", "V")} ${tool("box", "box", "R")} ${tool("polygon", "polygon", "P")}
-      ${this.canSegment ? tool("segment", "wand", "S") : nothing}
+      ${this.noSegmenter === null ? nothing : tool("segment", "wand", "S")}
       <hr />
       ${this.button("undo", t("review.undo"), "Z", "undo", null, editor?.history.past.length === 0)}
       ${this.button("redo", t("review.redo"), "Y", "redo", null, editor?.history.future.length === 0)}
@@ -284,8 +285,11 @@ export class ReviewPage extends UssopElement {
     if ("className" in act) canvas.act((editor) => edit.classChosen(editor, act.className));
     else if ("nudge" in act) canvas.act((editor) => edit.nudged(editor, ...act.nudge));
     else if ("step" in act) canvas.act((editor) => edit.nextSelected(editor, act.step));
-    else if (act.tool !== "segment") canvas.act((editor) => edit.withTool(editor, act.tool));
-    else if (this.canSegment) this.chooseSegment(canvas);
+    else if (act.tool !== "segment") {
+      if (this.segmenting !== "busy") this.segmenting = "";
+      canvas.act((editor) => edit.withTool(editor, act.tool));
+    } else if (this.noSegmenter) this.segmenting = t("review.no_segmenter_why", { reason: this.noSegmenter });
+    else if (this.noSegmenter === "") this.chooseSegment(canvas);
   }
 
   /** With a box chosen it becomes a polygon at once. */

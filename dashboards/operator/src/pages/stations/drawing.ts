@@ -4,25 +4,22 @@ import { customElement, property, state } from "lit/decorators.js";
 import type { Inspection } from "../../api/client";
 import { UssopElement } from "../../app/element";
 import { t } from "../../i18n/locale";
-import { shared } from "../../styles/shared";
+import { plate, shared } from "../../styles/shared";
 import type { Point } from "./station-data";
 
 @customElement("ussop-drawing")
 export class Drawing extends UssopElement {
   @property({ attribute: false }) inspection: Inspection | null = null;
   @property({ attribute: false }) points: readonly Point[] = [];
-  @property() mode: "line" | "region" = "region";
+  /** `board`: the corners are shown, and nobody can move them. */
+  @property() mode: "line" | "board" | "region" = "region";
   @state() private held = -1;
 
   static override styles = [
     shared,
+    plate,
     css`
       :host {
-        display: block;
-        position: relative;
-        overflow: hidden;
-        border-radius: 6px;
-        background: #0a0e13;
         touch-action: none;
       }
       svg {
@@ -34,18 +31,10 @@ export class Drawing extends UssopElement {
       .shape {
         fill: rgb(92 184 255 / 22%);
         stroke: #5cb8ff;
-        stroke-width: 2.5px;
-        vector-effect: non-scaling-stroke;
-      }
-      .edge {
-        fill: none;
-        stroke: rgb(0 0 0 / 70%);
-        stroke-width: 5px;
-        vector-effect: non-scaling-stroke;
       }
       circle {
         fill: #ffd23d;
-        stroke: #0a0e13;
+        stroke: var(--u-plate);
         stroke-width: 2px;
         vector-effect: non-scaling-stroke;
         cursor: move;
@@ -59,13 +48,13 @@ export class Drawing extends UssopElement {
     const { width_px: width, height_px: height } = one;
     const path = this.points.map(([x, y]) => `${x},${y}`).join(" ");
     const outline = (kind: string) =>
-      this.mode === "line" ? svg`<polyline class=${kind} points=${path}></polyline>` : svg`<polygon class=${kind} points=${path}></polygon>`;
-    const radius = Math.max(width, height) / 90;
+      this.mode === "board" ? nothing : this.mode === "line" ? svg`<polyline class=${kind} points=${path}></polyline>` : svg`<polygon class=${kind} points=${path}></polygon>`;
+    const radius = Math.max(width, height) / (this.mode === "board" ? 220 : 90);
     return html`<svg viewBox="0 0 ${width} ${height}" role="application" aria-label=${t(`stations.draw_${this.mode}`)}
       @pointerdown=${this.onDown} @pointermove=${this.onMove} @pointerup=${() => (this.held = -1)} @pointercancel=${() => (this.held = -1)}>
       ${svg`<image href=${one.image_url} width=${width} height=${height}></image>`} ${outline("edge")} ${outline("shape")}
       ${this.points.map(
-        ([x, y], index) => svg`<circle cx=${x} cy=${y} r=${radius} tabindex="0" role="button" aria-label="${index + 1}: ${x}, ${y}"
+        ([x, y], index) => this.mode === "board" ? svg`<circle cx=${x} cy=${y} r=${radius}></circle>` : svg`<circle cx=${x} cy=${y} r=${radius} tabindex="0" role="button" aria-label="${index + 1}: ${x}, ${y}"
           @keydown=${(event: KeyboardEvent) => this.onKey(event, index)}></circle>`,
       )}
     </svg>`;
@@ -86,7 +75,7 @@ export class Drawing extends UssopElement {
 
   private onDown(event: PointerEvent): void {
     const at = this.at(event);
-    if (at === null || event.button !== 0) return;
+    if (at === null || event.button !== 0 || this.mode === "board") return;
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
     const reach = Math.max(this.inspection?.width_px ?? 0, this.inspection?.height_px ?? 0) / 45;
     this.held = this.points.findIndex(([x, y]) => Math.hypot(x - at[0], y - at[1]) <= reach);

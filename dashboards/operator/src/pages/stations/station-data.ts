@@ -10,6 +10,7 @@ export interface Rule {
   readonly acceptBelow: string;
   readonly rejectAbove: string;
   readonly minAreaMm2: string;
+  readonly minAreaPx: string;
 }
 
 export interface Draft {
@@ -20,7 +21,7 @@ export interface Draft {
 }
 
 export function draftOf(station: Station, classes: readonly string[]): Draft {
-  const known = [...new Set([...classes, ...Object.keys(station.thresholds), ...Object.keys(station.min_area_mm2)])];
+  const known = [...new Set([...classes, ...Object.keys(station.thresholds), ...Object.keys(station.min_area_mm2), ...Object.keys(station.min_area_px)])];
   const text = (value: number | null | undefined) => (value === null || value === undefined ? "" : String(value));
   return {
     name: station.name,
@@ -30,33 +31,41 @@ export function draftOf(station: Station, classes: readonly string[]): Draft {
       acceptBelow: text(station.thresholds[className]?.accept_below),
       rejectAbove: text(station.thresholds[className]?.reject_above),
       minAreaMm2: text(station.min_area_mm2[className]),
+      minAreaPx: text(station.min_area_px[className]),
     })),
     region: (station.region_of_interest ?? []).map(([x = 0, y = 0]): Point => [x, y]),
   };
 }
 
-/** The whole configuration; what the form does not show stays as it is. A threshold needs both of its limits. */
-export function updateOf(station: Station, draft: Draft) {
-  const number = (text: string) => (text.trim() === "" ? null : Number(text.replace(",", ".")));
+/** The whole configuration. A threshold needs both of its limits. */
+export function updateOf(draft: Draft) {
   const thresholds: Record<string, { accept_below: number; reject_above: number }> = {};
   const areas: Record<string, number> = {};
+  const areasPx: Record<string, number> = {};
   for (const rule of draft.rules) {
-    const [accept, reject, area] = [number(rule.acceptBelow), number(rule.rejectAbove), number(rule.minAreaMm2)];
+    const [accept, reject, area, areaPx] = [numberOf(rule.acceptBelow), numberOf(rule.rejectAbove), numberOf(rule.minAreaMm2), numberOf(rule.minAreaPx)];
     if (accept !== null && reject !== null) thresholds[rule.className] = { accept_below: accept, reject_above: reject };
     if (area !== null) areas[rule.className] = area;
+    if (areaPx !== null) areasPx[rule.className] = areaPx;
   }
   return {
     name: draft.name.trim() || null,
-    mm_per_px: number(draft.mmPerPx),
+    mm_per_px: numberOf(draft.mmPerPx),
     thresholds,
     min_area_mm2: areas,
-    min_area_px: station.min_area_px,
+    min_area_px: areasPx,
     region_of_interest: draft.region.length >= 3 ? draft.region.map(([x, y]): [number, number] => [x, y]) : null,
   };
 }
 
-/** Whether a rule has one limit without the other, or limits in the wrong order. */
+/** A number as people type it, null for nothing. */
+export function numberOf(text: string): number | null {
+  return text.trim() === "" ? null : Number(text.replace(",", "."));
+}
+
+/** Whether a rule has one limit without the other, limits in the wrong order, or an area that is none. */
 export function isWrong(rule: Rule): boolean {
+  if ([rule.minAreaMm2, rule.minAreaPx].some((text) => !(Number(text.replace(",", ".")) >= 0))) return true;
   const [accept, reject] = [rule.acceptBelow.trim(), rule.rejectAbove.trim()];
   return (accept === "") !== (reject === "") || Number(accept.replace(",", ".")) > Number(reject.replace(",", "."));
 }

@@ -1,28 +1,15 @@
 /** How the platform itself is: health, disk, OpenVINO, OPC UA, configuration, and who did what. */
-import { html, nothing } from "lit";
+import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { api, need } from "../../api/client";
 import type { Schemas } from "../../api/client";
 import { ApiError } from "../../api/errors";
-import { callJson } from "../../api/raw";
 import { session } from "../../api/session";
 import { WorkingPage } from "../../app/working-page";
 import { locale, t } from "../../i18n/locale";
+import "../../parts/icon";
 import { pageLayout, shared, sheet } from "../../styles/shared";
-
-interface OpcUa {
-  readonly enabled: boolean;
-  readonly running: boolean;
-  readonly endpoint: string | null;
-  readonly station_count: number;
-}
-
-interface Setting {
-  readonly name: string;
-  readonly value: unknown;
-  readonly is_secret?: boolean;
-  readonly restart_needed?: boolean;
-}
+import "./config-editor";
 
 @customElement("ussop-system-page")
 export class SystemPage extends WorkingPage {
@@ -30,14 +17,22 @@ export class SystemPage extends WorkingPage {
   @state() private openvino: Schemas["OpenVinoStatus"] | null = null;
   @state() private benchmark: Schemas["BenchmarkOut"] | null = null;
   @state() private usage: Schemas["UsageOut"] | null = null;
-  @state() private opcua: OpcUa | null = null;
-  @state() private settings: readonly Setting[] = [];
+  @state() private opcua: Schemas["OpcUaStatus"] | null = null;
   @state() private entries: readonly Schemas["AuditEntryOut"][] = [];
   @state() private olderThan: number | null = null;
   @state() private verified = "";
-  private changes: Record<string, unknown> = {};
 
-  static override styles = [shared, pageLayout, sheet];
+  static override styles = [
+    shared,
+    pageLayout,
+    sheet,
+    css`
+      ussop-config-editor {
+        display: block;
+        margin-block: 1rem;
+      }
+    `,
+  ];
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -54,15 +49,13 @@ export class SystemPage extends WorkingPage {
         throw error;
       }
     };
-    const [health, openvino, usage, opcua, config] = await Promise.all([
+    const [health, openvino, usage, opcua] = await Promise.all([
       need(api.GET("/api/v1/health")),
       optional(need(api.GET("/api/v1/openvino/status"))),
       optional(need(api.GET("/api/v1/storage/usage"))),
-      optional(callJson<OpcUa>("/api/v1/opcua/status")),
-      optional(callJson<Record<string, unknown>>("/api/v1/config")),
+      optional(need(api.GET("/api/v1/opcua/status"))),
     ]);
     [this.health, this.openvino, this.usage, this.opcua] = [health, openvino, usage, opcua];
-    this.settings = settingsOf(config);
     if (session.can("admin")) await this.loadAudit();
   }
 
@@ -70,7 +63,8 @@ export class SystemPage extends WorkingPage {
     return html`
       <header class="page"><h1>${t("system.title")}</h1></header>
       ${this.notes()}
-      <div class="columns">${this.healthCard()} ${this.openvinoCard()} ${this.storageCard()} ${this.opcuaCard()} ${this.configCard()}</div>
+      <div class="columns">${this.healthCard()} ${this.openvinoCard()} ${this.storageCard()} ${this.opcuaCard()}</div>
+      <ussop-config-editor></ussop-config-editor>
       ${session.can("admin") ? this.auditCard() : nothing}
     `;
   }
@@ -116,30 +110,18 @@ export class SystemPage extends WorkingPage {
 
   private opcuaCard() {
     const one = this.opcua;
+    if (one === null || !one.enabled) return html`<section class="card"><h2>OPC UA</h2><p class="quiet">${t("system.no_opcua")}</p></section>`;
+    const expires = one.certificate_expires_at ? [[t("system.certificate"), locale.dateTime(one.certificate_expires_at)] as const] : [];
     return html`<section class="card"><h2>OPC UA</h2>
-      ${one === null
-        ? html`<p class="quiet">${t("system.no_opcua")}</p>`
-        : this.facts([[t("system.enabled"), one.enabled ? t("system.yes") : t("system.no")], [t("system.running"), one.running ? t("system.yes") : t("system.no")], [t("system.endpoint"), one.endpoint ?? "–"], [t("quality.stations"), one.station_count]])}
-    </section>`;
-  }
-
-  private configCard() {
-    if (this.settings.length === 0) return nothing;
-    const mayEdit = session.can("engineer");
-    const edit = (one: Setting) => (event: Event) => (this.changes = { ...this.changes, [one.name]: typed(one.value, (event.target as HTMLInputElement).value) });
-    const isPlain = (one: Setting) => !one.is_secret && !one.restart_needed && (typeof one.value !== "object" || one.value === null);
-    return html`<section class="card"><h2>${t("system.config")}</h2>
-      <div class="scroll" role="region" tabindex="0" aria-label=${t("system.title")}><table><tbody>${this.settings.map(
-        (one) => html`<tr><th scope="row" class="mono">${one.name}</th><td>${mayEdit && isPlain(one)
-          ? html`<wa-input class="bare" size="s" label=${one.name} .value=${String(one.value ?? "")} @input=${edit(one)}></wa-input>`
-          : html`<span class="mono">${one.is_secret ? "•••" : typeof one.value === "object" ? JSON.stringify(one.value) : String(one.value)}</span>`}</td></tr>`,
-      )}</tbody></table></div>
-      ${mayEdit ? html`<wa-button variant="brand" @click=${this.saveConfig}>${t("stations.save")}</wa-button>` : nothing}
+      <p class="note ${one.running ? "" : "problem"}"><ussop-icon name=${one.running ? "pass" : "fail"}></ussop-icon> ${t(one.running ? "system.opcua_runs" : "system.opcua_down")}</p>
+      ${one.insecure ? html`<p class="note away"><ussop-icon name="uncertain"></ussop-icon> ${t("system.opcua_open")}</p>` : nothing}
+      ${this.facts([[t("system.endpoint"), html`<span class="mono">${one.endpoint}</span>`], [t("quality.stations"), one.station_count], [t("system.clients"), one.sessions], [t("system.subscriptions"), one.subscriptions],
+        ["OPC 40100-1", one.machine_vision ? t("system.yes") : t("system.no")], ...expires])}
     </section>`;
   }
 
   private auditCard() {
-    return html`<br /><section class="card"><div class="row spread"><h2>${t("system.audit")}</h2>
+    return html`<section class="card"><div class="row spread"><h2>${t("system.audit")}</h2>
         <span class="row">${this.verified ? html`<b role="status">${this.verified}</b>` : nothing}<wa-button appearance="outlined" size="s" @click=${this.verify}>${t("system.verify")}</wa-button></span></div>
       <div class="scroll" role="region" tabindex="0" aria-label=${t("system.title")}><table><tbody>${this.entries.map(
         (entry) => html`<tr><td class="number">${entry.seq}</td><td class="small">${locale.dateTime(entry.at)}</td><th scope="row">${entry.actor.name}</th><td class="mono">${entry.action}</td><td class="mono">${entry.subject}</td></tr>`,
@@ -161,29 +143,8 @@ export class SystemPage extends WorkingPage {
       this.verified = found.holds ? t("system.holds", { entries: locale.number(found.entries) }) : t("system.broken", { count: found.findings.length });
     });
   }
-
-  private saveConfig(): void {
-    void this.act(async () => {
-      await callJson("/api/v1/config", "POST", this.changes);
-      this.changes = {};
-      await this.load();
-    }, t("stations.saved"));
-  }
 }
 
 function size(bytes: number): string {
   return bytes >= 1e9 ? `${locale.number(bytes / 1e9, 1)} GB` : `${locale.number(bytes / 1e6, 1)} MB`;
-}
-
-/** A list of settings, whichever key of the answer holds it. */
-function settingsOf(config: Record<string, unknown> | null): readonly Setting[] {
-  const list = Object.values(config ?? {}).find((value) => Array.isArray(value) && value.length > 0 && typeof value[0] === "object" && value[0] !== null && "name" in value[0]);
-  return Array.isArray(list) ? (list as Setting[]) : [];
-}
-
-/** What was typed, as what the setting is; empty means back to its default. */
-function typed(before: unknown, text: string): unknown {
-  if (text.trim() === "") return null;
-  if (typeof before === "number") return Number(text);
-  return typeof before === "boolean" ? text === "true" : text;
 }
