@@ -9,6 +9,7 @@ import typer
 
 from models.backends import Precision
 from models.bundle import load_bundle
+from tests.bench.concurrency import ConcurrencyResult, concurrency_table, measure_concurrency
 from tests.bench.inspect_latency import LatencyResult, measure_latency, simulated_pictures
 from tests.bench.platform import running_platform
 from tests.bench.report import circumstances, replace_block, table, write_json
@@ -21,10 +22,11 @@ def main(
     pictures: Annotated[Path | None, typer.Option(help="Folder of JPEG pictures; simulated parts without it")] = None,
     write: Annotated[bool, typer.Option(help="Write the results into docs/")] = True,
 ) -> None:
-    """Measures `/inspect` against decode + inference, and the start of the platform."""
+    """Measures `/inspect` against decode + inference, many clients at once, and the start of the platform."""
     bundle, content = load_bundle(STARTER), simulated_pictures(40, pictures)
     precisions: list[Precision] = ["f32", "int8"] if bundle.manifest.openvino_int8 else ["f32"]
     results: list[LatencyResult] = []
+    crowds: list[ConcurrencyResult] = []
     starts_s: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for precision in precisions:
@@ -35,11 +37,16 @@ def main(
                 starts_s["cold" if not starts_s else "warm"] = ready_s
                 results.append(measure_latency(client, bundle, content, precision, rounds))
                 typer.echo(f"{precision}: {results[-1].ratio:.3f} x (decode + inference)")
+                crowds.append(measure_concurrency(client, bundle, content, precision, rounds))
+                typer.echo(f"{precision}: {crowds[-1].ratio:.3f} of the network's own throughput")
     facts = circumstances("make bench")
     source = "simulated parts, 640 x 480 JPEG" if pictures is None else f"JPEG pictures of {pictures.name}"
     text = _markdown(results, starts_s, rounds, source, facts)
-    typer.echo(text)
+    crowd_text = f"{_heading(rounds, source, facts)} Parts per second.\n\n{concurrency_table(crowds)}"
+    typer.echo(f"{text}\n\n{crowd_text}")
     if write:
+        write_json("concurrency", {**facts, "results": [asdict(r) for r in crowds]})
+        replace_block("concurrency", crowd_text)
         write_json("inspect_latency", {**facts, "starts_s": starts_s, "results": [asdict(r) for r in results]})
         replace_block("inspect", text)
 
@@ -69,18 +76,21 @@ def _markdown(
     names = list(results[0].stages_ms)
     stages = [[r.precision, *(f"{r.stages_ms[name]:.2f}" for name in names)] for r in results]
     starts = ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in starts_s.items())
-    circumstances_line = (
-        f"{facts['date']} · {facts['cpu']} · load before {facts['load_1min']} · `{facts['command']}` · {source} · "
-        f"{rounds} requests each, one client, durable writes on. Milliseconds, medians unless said otherwise."
-    )
     return "\n\n".join(
         (
-            circumstances_line,
+            f"{_heading(rounds, source, facts)} One client. Milliseconds, medians unless said otherwise.",
             table(header, rows),
             "Stages as the answers report them:",
             table(["precision", *names], stages),
             f"From `ussop up` to the first healthy answer: {starts}.",
         )
+    )
+
+
+def _heading(rounds: int, source: str, facts: dict[str, object]) -> str:
+    return (
+        f"{facts['date']} · {facts['cpu']} · load before {facts['load_1min']} · `{facts['command']}` · {source} · "
+        f"{rounds} requests each, durable writes on."
     )
 
 

@@ -1,12 +1,14 @@
 """Many clients at once: `/inspect` over HTTP against what the network alone can do on the same pictures, same run."""
 
 import itertools
+import os
 import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import numpy as np
@@ -19,10 +21,12 @@ from models.intake import Picture, read_image
 from models.recipe import Recipe
 from models.runtime import open_backend, open_runtime
 from tests.bench.part_client import PartClient, encode_part
+from tests.bench.report import table
 
 CLIENTS = (1, 4, 16)
 _SETTLING = 20
 _LOAD = 0.7
+_SPARE_WORKERS = 2  # as the API has by default
 
 Blob = npt.NDArray[np.float32]
 
@@ -67,7 +71,7 @@ class ConcurrencyResult:
 
 
 def measure_concurrency(
-    client: httpx.Client, bundle: Bundle, pictures: Sequence[bytes], precision: Precision, rounds: int, workers: int
+    client: httpx.Client, bundle: Bundle, pictures: Sequence[bytes], precision: Precision, rounds: int
 ) -> ConcurrencyResult:
     """The comparison.
 
@@ -77,8 +81,8 @@ def measure_concurrency(
         pictures: Encoded pictures, used by turns.
         precision: `f32` or `int8`.
         rounds: Number of pictures of each measurement.
-        workers: Threads of `Runtime.inspect`, as many as the API has.
     """
+    workers = (os.cpu_count() or 1) + _SPARE_WORKERS
     decoded = [read_image(data) for data in pictures]
     prepared = open_runtime(bundle, precision=precision)
     blobs = [prepared.preprocess(picture.pixels_rgb)[0] for picture in decoded]
@@ -94,6 +98,30 @@ def measure_concurrency(
         answers,
         _at_rate(client, pictures, rounds, most_per_s * _LOAD),
     )
+
+
+def concurrency_table(results: Sequence[ConcurrencyResult]) -> str:
+    """The comparison as a Markdown table, a column per precision."""
+    rows: list[tuple[str, Callable[[ConcurrencyResult], str]]] = [
+        ("network alone, one after the other", lambda r: f"{r.raw_sync_per_s:.1f}"),
+        ("network alone, several at once (the limit)", lambda r: f"{r.raw_async_per_s:.1f}"),
+        ("network alone, ONNX Runtime", lambda r: "–" if r.onnx_per_s is None else f"{r.onnx_per_s:.1f}"),
+        ("decoding alone, one thread", lambda r: f"{r.decode_per_s:.1f}"),
+        ("`Runtime.inspect`, as many threads as the API", lambda r: f"{r.runtime_per_s:.1f}"),
+        *((f"`/inspect`, {number} clients (p50, p99 ms)", partial(_row, number)) for number in CLIENTS),
+        ("`/inspect` at 70 % of its best rate (p50, p99 ms)", lambda r: _shown(r.at_load)),
+        ("best of `/inspect` against the limit", lambda r: f"**{r.ratio:.2f}**"),
+        ("p99 against p50 at 70 %", lambda r: f"**{r.at_load.p99_ms / r.at_load.p50_ms:.1f}**"),
+    ]
+    return table(["", *(r.precision for r in results)], [[name, *(cell(r) for r in results)] for name, cell in rows])
+
+
+def _row(number: int, result: ConcurrencyResult) -> str:
+    return _shown(result.answers[number])
+
+
+def _shown(answers: Answers) -> str:
+    return f"{answers.per_s:.1f} ({answers.p50_ms:.0f}, {answers.p99_ms:.0f})"
 
 
 def _rate(work: Callable[[int], object], rounds: int, threads: int = 1) -> float:
