@@ -105,7 +105,7 @@ def concurrency_table(results: Sequence[ConcurrencyResult]) -> str:
     rows: list[tuple[str, Callable[[ConcurrencyResult], str]]] = [
         ("network alone, one after the other", lambda r: f"{r.raw_sync_per_s:.1f}"),
         ("network alone, several at once (the limit)", lambda r: f"{r.raw_async_per_s:.1f}"),
-        ("network alone, ONNX Runtime", lambda r: "–" if r.onnx_per_s is None else f"{r.onnx_per_s:.1f}"),
+        ("network alone, ONNX Runtime", lambda r: "-" if r.onnx_per_s is None else f"{r.onnx_per_s:.1f}"),
         ("decoding alone, one thread", lambda r: f"{r.decode_per_s:.1f}"),
         ("`Runtime.inspect`, as many threads as the API", lambda r: f"{r.runtime_per_s:.1f}"),
         *((f"`/inspect`, {number} clients (p50, p99 ms)", partial(_row, number)) for number in CLIENTS),
