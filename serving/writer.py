@@ -38,6 +38,7 @@ class Writer:
         self._queue: queue.Queue[_Job[Any] | None] = queue.Queue(maxsize=queue_size)
         self._gate = threading.Lock()
         self._turn = threading.Lock()  # whoever holds it writes
+        self._is_next = False  # the writer's thread has a job and waits for its turn: nobody goes before it
         self._closed = False
         self.on_commit: Callable[[], None] | None = None  # called after each COMMIT, in the thread that wrote
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
@@ -58,7 +59,8 @@ class Writer:
         with self._gate:
             if self._closed:
                 raise StorageUnavailable("the database is closed")
-            is_own_turn = at_once and self._queue.empty() and self._turn.acquire(blocking=False)
+            is_free = self._queue.empty() and not self._is_next
+            is_own_turn = at_once and is_free and self._turn.acquire(blocking=False)
             if not is_own_turn:
                 try:
                     self._queue.put_nowait(job)
@@ -92,7 +94,9 @@ class Writer:
         ended = False
         while not ended:
             first = self._queue.get()
+            self._is_next = True
             with self._turn:
+                self._is_next = False
                 group, ended = self._gather(first)
                 if group:
                     self._commit_group(group)
