@@ -224,6 +224,7 @@ ACTS: Final[Mapping[tuple[str, str], tuple[Callable[[Stage], httpx.Response], st
 EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("POST", f"{V1}/alerts/test-delivery"): "needs a target: tests/serving/delivery/test_endpoints.py",
     ("POST", f"{V1}/openvino/benchmark"): "changes nothing: it times a network",
+    ("POST", f"{V1}/stations/{{station_id}}/calibrate"): "changes nothing: it measures a picture and answers a scale",
     ("POST", f"{V1}/storage/retention/passes/{{pass_id}}/chunks"): "a pass is told of at its beginning and its end",
     ("POST", f"{V1}/storage/cleanup"): "needs Prefect: tests/serving/training/test_audit.py",
     ("POST", f"{V1}/training/start"): "needs Prefect: tests/serving/training/test_audit.py",
