@@ -168,10 +168,10 @@ def _rotate(
     if row is None or row.revoked_at is not None:
         return None
     user = users.find(session, old.user_id)
-    successor, claims = tokens.successor(old, row.used_at or now)
     if user is None or not user.is_active or user.token_generation != old.generation:
         repository.revoke_family(session, row.family, now)
         return None
+    successor, claims = tokens.successor(old, row.used_at or now)
     if row.used_at is None:
         row.used_at = now
         repository.add(session, _row(claims))

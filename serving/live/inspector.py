@@ -44,7 +44,7 @@ _log = structlog.get_logger(__name__)
 # A line sends one picture per takt: a longer queue only makes answers late, it saves nobody.
 _WAITING_PER_CORE: Final = 16
 # While these decode or wait for the disk, the cores compute.
-_SPARE_WORKERS: Final = 2
+SPARE_WORKERS: Final = 2
 _MOST_WAITING_BYTES: Final = 256 * 1024 * 1024
 _SAVING_THREADS: Final = 4
 
@@ -62,7 +62,7 @@ class LiveInspector:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         cores = settings.inference_workers or os.cpu_count() or 1
-        workers = settings.inference_workers or cores + _SPARE_WORKERS
+        workers = settings.inference_workers or cores + SPARE_WORKERS
         self.models = ModelHolder()
         self.media = MediaStore(settings.media_dir, reserve_bytes=settings.storage_reserve_mb * 2**20)
         self.stations = StationBook(database)

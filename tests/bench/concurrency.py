@@ -20,13 +20,13 @@ from models.bundle import Bundle
 from models.intake import Picture, read_image
 from models.recipe import Recipe
 from models.runtime import open_backend, open_runtime
+from serving.live.inspector import SPARE_WORKERS
 from tests.bench.part_client import PartClient, encode_part
 from tests.bench.report import table
 
 CLIENTS = (1, 4, 16)
 _SETTLING = 20
 _LOAD = 0.7
-_SPARE_WORKERS = 2  # as the API has by default
 
 Blob = npt.NDArray[np.float32]
 
@@ -82,7 +82,7 @@ def measure_concurrency(
         precision: `f32` or `int8`.
         rounds: Number of pictures of each measurement.
     """
-    workers = (os.cpu_count() or 1) + _SPARE_WORKERS
+    workers = (os.cpu_count() or 1) + SPARE_WORKERS
     decoded = [read_image(data) for data in pictures]
     prepared = open_runtime(bundle, precision=precision)
     blobs = [prepared.preprocess(picture.pixels_rgb)[0] for picture in decoded]

@@ -5,7 +5,7 @@ import type { Inspection } from "../api/client";
 import { UssopElement } from "../app/element";
 import { locale, t } from "../i18n/locale";
 import { plant } from "../live/plant";
-import { shared } from "../styles/shared";
+import { facts, shared } from "../styles/shared";
 import "./defects";
 import "./picture";
 import "./timings";
@@ -22,6 +22,7 @@ export class Result extends UssopElement {
 
   static override styles = [
     shared,
+    facts,
     css`
       :host {
         display: grid;
@@ -57,18 +58,8 @@ export class Result extends UssopElement {
         gap: 1.25rem;
       }
       dl.facts {
-        display: grid;
         grid-template-columns: auto 1fr;
-        gap: 0.375rem 1rem;
         font-size: 0.9375rem;
-      }
-      dl.facts dt {
-        color: var(--u-quiet);
-      }
-      dl.facts dd {
-        text-align: right;
-        font-weight: 600;
-        overflow-wrap: anywhere;
       }
       pre {
         margin: 0 0 0.625rem;

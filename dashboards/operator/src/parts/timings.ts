@@ -3,7 +3,7 @@ import { css, html } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { UssopElement } from "../app/element";
 import { locale } from "../i18n/locale";
-import { shared } from "../styles/shared";
+import { bars, shared } from "../styles/shared";
 import { stagesOf } from "./timings-data";
 
 @customElement("ussop-timings")
@@ -12,6 +12,7 @@ export class Timings extends UssopElement {
 
   static override styles = [
     shared,
+    bars,
     css`
       dl {
         display: grid;
@@ -20,17 +21,8 @@ export class Timings extends UssopElement {
         gap: 0.25rem 0.75rem;
         font-size: 0.875rem;
       }
-      .bar {
-        height: 0.5rem;
-        border-radius: 4px;
-        background: var(--u-sunken);
-        overflow: hidden;
-      }
       .bar span {
-        display: block;
-        height: 100%;
         min-width: 2px;
-        background: var(--u-accent);
       }
       dd.number {
         text-align: right;

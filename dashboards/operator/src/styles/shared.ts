@@ -259,11 +259,45 @@ export const plate = css`
   }
 `;
 
+/** Names on the left, values on the right. */
+export const facts = css`
+  dl.facts {
+    display: grid;
+    grid-template-columns: auto minmax(0, 1fr);
+    gap: 0.375rem 1rem;
+  }
+  dl.facts dt {
+    color: var(--u-quiet);
+  }
+  dl.facts dd {
+    text-align: right;
+    font-weight: 600;
+    overflow-wrap: anywhere;
+  }
+`;
+
+/** How much of something: a track, and a span that fills a part of it. */
+export const bars = css`
+  .bar {
+    height: 0.5rem;
+    border-radius: 4px;
+    background: var(--u-sunken);
+    overflow: hidden;
+  }
+  .bar span {
+    display: block;
+    height: 100%;
+    background: var(--u-accent);
+  }
+`;
+
 /** Forms, tables and notes of the pages that administer something. */
 export const sheet = [
   notes,
   tabs,
   tables,
+  facts,
+  bars,
   css`
     .columns {
       display: grid;
@@ -291,30 +325,6 @@ export const sheet = [
     }
     :is(section, form).card > .note {
       margin: 0;
-    }
-    dl.facts {
-      display: grid;
-      grid-template-columns: auto minmax(0, 1fr);
-      gap: 0.375rem 1rem;
-    }
-    dl.facts dt {
-      color: var(--u-quiet);
-    }
-    dl.facts dd {
-      text-align: right;
-      font-weight: 600;
-      overflow-wrap: anywhere;
-    }
-    .bar {
-      height: 0.5rem;
-      border-radius: 4px;
-      background: var(--u-sunken);
-      overflow: hidden;
-    }
-    .bar span {
-      display: block;
-      height: 100%;
-      background: var(--u-accent);
     }
   `,
 ];
