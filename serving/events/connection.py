@@ -155,6 +155,7 @@ class _Connection:
 
     async def _place(self) -> int:
         hub = self._events.hub
+        await self._events.catch_up()
         if hub.position is None:
             await hub.wait_beyond(-1, _FIND_PLACE_S)
         if hub.position is None:

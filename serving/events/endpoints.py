@@ -12,7 +12,8 @@ from serving.error_responses import error_response
 from serving.errors import StorageUnavailable
 from serving.events.connection import follow
 from serving.events.entry import chosen_subprotocol, is_origin_allowed
-from serving.events.reader import Page, Reset
+from serving.events.reader import Reset
+from serving.events.recent import Page
 from serving.events.schemas import EventList, ResetOut
 from serving.events.wishes import MOST_SEQ, choice_of, types_of
 from serving.platform import Platform, PlatformDep, get_platform
@@ -58,6 +59,7 @@ async def list_events(
     """Events after a number, oldest first; with `wait_s` the answer waits until there is one."""
     choice = choice_of(station_id, types_of(types), user.stations)
     hub = platform.events.hub
+    await platform.events.catch_up()
     if hub.position is None:
         await hub.wait_beyond(-1, _FIND_PLACE_S)
     if hub.position is None:
@@ -69,14 +71,16 @@ async def list_events(
     while True:
         newest = hub.position
         if after is not None or newest > page.last_seq:
-            found = await to_thread.run_sync(
-                platform.events.reader.resume,
-                choice,
-                page.last_seq,
-                newest,
-                limit,
-                limiter=platform.events.reading_slots,
-            )
+            found: Page | Reset | None = hub.recall(choice, page.last_seq, limit)
+            if found is None:
+                found = await to_thread.run_sync(
+                    platform.events.reader.resume,
+                    choice,
+                    page.last_seq,
+                    newest,
+                    limit,
+                    limiter=platform.events.reading_slots,
+                )
             if isinstance(found, Reset):
                 return _answer([], found.newest_seq, found.newest_seq, found)
             page = found

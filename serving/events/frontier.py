@@ -63,6 +63,11 @@ class Frontier:
         return self._position
 
     @property
+    def has_no_gaps(self) -> bool:
+        """Whether numbers are always committed in their order: whatever can be read is settled."""
+        return not self._may_have_gaps
+
+    @property
     def is_waiting(self) -> bool:
         """Whether a number is missing that may still be committed."""
         return self._gap is not None

@@ -1,19 +1,22 @@
 """Hands messages to every follower: one bounded queue each, so that a slow one holds up nobody else."""
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from serving.events.client import TOO_MANY, TOO_MANY_OF_USER, Client, Ending
-from serving.events.messages import INSPECTION, Message
+from serving.events.messages import INSPECTION, Choice, Message
 from serving.events.metrics import EventMetrics
+from serving.events.recent import Page, RecentMessages
 
 _MOST_NAMELESS: Final = 32  # connections whose token is not here yet
 _MOST_WAITING: Final = 100  # of the 512 requests that the server takes at once
+_FOLLOWS_S: Final = 60.0  # longer than a question may wait for its answer
 _log = structlog.get_logger(__name__)
 
 
@@ -25,7 +28,14 @@ class Hub:
         last_inspection: Number of the newest published inspection, 0 before the first.
     """
 
-    def __init__(self, metrics: EventMetrics, *, most_clients: int, most_per_user: int) -> None:
+    def __init__(
+        self,
+        metrics: EventMetrics,
+        *,
+        most_clients: int,
+        most_per_user: int,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Takes how many may follow."""
         self.position: int | None = None
         self.last_inspection = 0
@@ -36,6 +46,9 @@ class Hub:
         self._nameless = 0
         self._waiting = 0
         self._clients: set[Client] = set()
+        self._recent = RecentMessages(monotonic)
+        self._asked_at_s: float | None = None
+        self._monotonic = monotonic
         self._news = asyncio.Event()
         self._is_closing = False
         metrics.watch_clients(self._places.total)
@@ -44,6 +57,20 @@ class Hub:
     def clients(self) -> Sequence[Client]:
         """Those who get messages as they come."""
         return list(self._clients)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody is to hear of news at once: a client is connected, or somebody asked a while ago."""
+        asked_at_s = self._asked_at_s
+        return bool(self._clients) or (asked_at_s is not None and self._monotonic() - asked_at_s < _FOLLOWS_S)
+
+    def note_asked(self) -> None:
+        """Somebody asks for events, and will again."""
+        self._asked_at_s = self._monotonic()
+
+    def recall(self, choice: Choice, after: int, limit: int) -> Page | None:
+        """The next messages after a number, where all of them were published just now; else they are to be read."""
+        return None if self.position is None else self._recent.page(choice, after, self.position, limit)
 
     @property
     def may_wait(self) -> bool:
@@ -82,14 +109,23 @@ class Hub:
         self._clients.add(client)
         return True
 
-    def publish(self, messages: Sequence[Message], position: int | None) -> None:
-        """Hand new messages out; `position` is the number up to which everything is among them or concerns nobody."""
+    def skip(self, position: int) -> None:
+        """Nobody follows: everything up to that number is told to nobody."""
+        self._recent.begin_after(position)
+        self._move_to(position)
+
+    def publish(self, messages: Sequence[Message], position: int) -> None:
+        """Hand new messages out; `position` is the number up to which everything is among them."""
+        self._recent.keep(messages)
         for message in messages:
             self._metrics.count_published(message.type)
             if message.type == INSPECTION:
                 self.last_inspection = message.seq
             self.hand_out(message, self._clients)
-        if position is not None and position != self.position:
+        self._move_to(position)
+
+    def _move_to(self, position: int) -> None:
+        if position != self.position:
             self.position = position
             self._news.set()
             self._news = asyncio.Event()

@@ -1,7 +1,7 @@
 """From events to messages: the text that every follower gets, made once however many there are."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,10 +9,11 @@ from typing import Any, Final
 from sqlmodel import Session
 
 from serving.events import repository
+from serving.events.repository import StoredEvent
 from serving.images.links import ImageLinks
 from serving.inspections import repository as inspections
-from serving.inspections.records import row_to_schema
-from serving.tables import OutboxEvent
+from serving.inspections.records import values_to_schema
+from serving.inspections.schemas import InspectionOut
 
 INSPECTION: Final = "inspection"
 PING: Final = "ping"
@@ -66,33 +67,54 @@ class Choice:
         return self.stations is None or station_id in self.stations
 
 
-def station_of(event: OutboxEvent) -> str | None:
+def station_of(event: StoredEvent) -> str | None:
     """The station that an event concerns, None for the whole plant."""
     station_id = event.data.get("station_id")
     return None if station_id is None else str(station_id)
 
 
-def to_messages(session: Session, events: Sequence[OutboxEvent], links: ImageLinks, now: datetime) -> Sequence[Message]:
+def to_messages(
+    session: Session,
+    events: Sequence[StoredEvent],
+    links: ImageLinks,
+    now: datetime,
+    known: Mapping[str, InspectionOut] | None = None,
+) -> Sequence[Message]:
     """The messages of events, in order. An inspection travels as `GET /api/v1/inspect/{id}` gives it now.
 
     An inspection that was deleted meanwhile is left out: there is no record to show.
+
+    Args:
+        session: Reads the inspections.
+        events: What happened.
+        links: Signs the links to the pictures.
+        now: The present.
+        known: Inspections, by id, that need not be read.
     """
-    ids = [str(event.data["id"]) for event in events if event.type == INSPECTION and "id" in event.data]
-    rows = repository.inspections_of(session, ids) if ids else {}
-    detections = inspections.detections_of(session, rows) if rows else {}
+    shown = dict(known or {})
+    told = {str(event.data["id"]) for event in events if event.type == INSPECTION and "id" in event.data}
+    if missing := told - shown.keys():
+        shown.update(_read(session, missing, links, now))
     messages: list[Message] = []
     for event in events:
         if event.type != INSPECTION:
             data = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
-        elif (row := rows.get(str(event.data.get("id")))) is not None:
-            shown = row_to_schema(row, detections.get(row.id, []), links.link_to(row.image_path, now))
-            data = shown.model_dump_json()
+        elif (inspection := shown.get(str(event.data.get("id")))) is not None:
+            data = inspection.model_dump_json()
         else:
             continue
-        seq = int(event.seq or 0)
-        text = _wrap(event.type, seq, event.created_at, data)
-        messages.append(Message(seq, event.type, station_of(event), text))
+        text = _wrap(event.type, event.seq, event.created_at, data)
+        messages.append(Message(event.seq, event.type, station_of(event), text))
     return messages
+
+
+def _read(session: Session, ids: Iterable[str], links: ImageLinks, now: datetime) -> Mapping[str, InspectionOut]:
+    rows = repository.inspections_of(session, ids)
+    detections = inspections.detection_values_of(session, rows) if rows else {}
+    return {
+        row_id: values_to_schema(row, detections.get(row_id, []), links.link_to(row["image_path"], now))
+        for row_id, row in rows.items()
+    }
 
 
 def tell(kind: str, seq: int, now: datetime, data: Mapping[str, Any], station_id: str | None = None) -> Message:

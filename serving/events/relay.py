@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from anyio import CapacityLimiter, to_thread
@@ -11,15 +12,16 @@ from serving.database import Database
 from serving.events.frontier import Frontier
 from serving.events.hub import Hub
 from serving.events.loop import Loop
-from serving.events.messages import Choice
 from serving.events.metrics import EventMetrics
-from serving.events.reader import PAGE_SIZE, Page, Reader
+from serving.events.reader import PAGE_SIZE, Reader
+from serving.events.recent import Page
 from serving.metrics.registry import Metrics
 
 # Commits of this process wake the relay; this is for those of other processes.
 POLL_S: Final = 0.5
 # A number that is missing arrives with a commit that is under way.
 _GAP_POLL_S: Final = 0.02
+_LOOK_S: Final = 2.0
 
 
 class Relay:
@@ -46,6 +48,7 @@ class Relay:
         self._loop = Loop("events_relay", self._round, metrics)
         self._event_loop: asyncio.AbstractEventLoop | None = None
         self._is_called = False
+        self._next_look = asyncio.Event()
         # When the oldest commit came that is not read yet, and the same for the round that is under way.
         self._behind_since_s: float | None = None
         self._reading_since_s: float | None = None
@@ -64,13 +67,30 @@ class Relay:
 
     def _on_commit(self) -> None:
         """Wake the loop, from the thread that wrote: once for all commits before its next round."""
+        if not self._hub.is_followed:
+            return  # there is nobody to tell: the place is looked up now and then
         if self._behind_since_s is None:
             self._behind_since_s = self._monotonic()
         if not self._is_called and self._event_loop is not None:
             self._is_called = True
             self._event_loop.call_soon_threadsafe(self._loop.wake)
 
+    async def look(self) -> None:
+        """Wait until everything that is committed by now is published, or for a moment where that cannot be said."""
+        looked = self._next_look
+        self._loop.wake()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await looked.wait()
+
     async def _round(self) -> float:
+        looked, self._next_look = self._next_look, asyncio.Event()
+        try:
+            return await self._publish()
+        finally:
+            looked.set()
+
+    async def _publish(self) -> float:
         # In this order: a commit after it wakes us again, one before it is seen by the read below.
         self._is_called = False
         self._reading_since_s, self._behind_since_s = self._behind_since_s, None
@@ -87,27 +107,29 @@ class Relay:
 
     async def _publish_next(self) -> float:
         """The seconds until the next round, after what can be published now was."""
-        has_clients = bool(self._hub.clients)
-        page, newest = await to_thread.run_sync(self._read, self._hub.position, has_clients, limiter=self._threads)
-        if page is None:
-            return _GAP_POLL_S  # the place is not found yet
-        if not has_clients and self._hub.clients:
-            return 0.0  # somebody joined meanwhile and wants what was skipped
-        self._hub.publish(page.messages, page.last_seq)
-        if page.messages and self._reading_since_s is not None:
-            self._event_metrics.observe_relay(self._monotonic() - self._reading_since_s)
-        if page.last_seq < newest:
-            return 0.0
+        position, is_followed = self._hub.position, self._hub.is_followed
+        if position is None or not is_followed:
+            settled = await to_thread.run_sync(self._frontier.advance, limiter=self._threads)
+            if settled is None:
+                return _GAP_POLL_S  # the place is not found yet
+            if position is not None and self._hub.is_followed:
+                return 0.0  # somebody came meanwhile and wants what would be skipped
+            self._hub.skip(settled)
+        else:
+            page, is_more = await to_thread.run_sync(self._read, position, limiter=self._threads)
+            self._hub.publish(page.messages, page.last_seq)
+            if page.messages and self._reading_since_s is not None:
+                self._event_metrics.observe_relay(self._monotonic() - self._reading_since_s)
+            if is_more:
+                return 0.0
         return _GAP_POLL_S if self._frontier.is_waiting else POLL_S
 
-    def _read(self, published: int | None, has_clients: bool) -> tuple[Page | None, int]:
-        """The messages after the published ones, none of them where nobody listens; and the last settled number."""
-        newest = self._frontier.advance()
-        if newest is None:
-            return None, 0
-        if published is None or not has_clients:
-            return Page([], newest), newest
-        return self._reader.page(Choice(), published, newest, PAGE_SIZE), newest
+    def _read(self, published: int) -> tuple[Page, bool]:
+        """The messages after the published ones, and whether there may be more."""
+        if self._frontier.has_no_gaps:
+            return self._reader.page(published, None, PAGE_SIZE)
+        settled = self._frontier.advance() or published
+        return self._reader.page(published, settled, PAGE_SIZE)
 
     def _lag_s(self) -> float:
         since = [s for s in (self._reading_since_s, self._behind_since_s) if s is not None]

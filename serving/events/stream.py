@@ -8,6 +8,7 @@ from serving.api_keys.book import KeyBook
 from serving.auth.sessions import SessionChecker
 from serving.clock import Clock, utc_now
 from serving.database import Database
+from serving.events.fresh import FreshAnswers
 from serving.events.hub import Hub
 from serving.events.loop import Loop
 from serving.events.metrics import EventMetrics
@@ -31,6 +32,7 @@ class EventStream:
 
     Attributes:
         hub: Who follows.
+        fresh: Answers on their way to the followers.
         reader: What was stored.
         pulse: The figures.
         sessions: Ends the connections of those who are no longer welcome.
@@ -56,7 +58,8 @@ class EventStream:
             most_clients=settings.websocket_clients,
             most_per_user=settings.websocket_clients_per_user,
         )
-        self.reader = Reader(database, links, clock)
+        self.fresh = FreshAnswers()
+        self.reader = Reader(database, links, clock, self.fresh)
         self.pulse = Pulse(self.hub, figures, clock)
         self.sessions = SessionWatch(sessions, keys, clock)
         self.reading_slots = CapacityLimiter(_READERS)
@@ -80,6 +83,13 @@ class EventStream:
         self._relay.start()
         for loop in self._loops:
             loop.start()
+
+    async def catch_up(self) -> None:
+        """Before somebody begins to follow: what was committed while nobody did is known then."""
+        was_followed = self.hub.is_followed
+        self.hub.note_asked()
+        if not was_followed:
+            await self._relay.look()
 
     def close(self) -> None:
         """Lets nobody wait for the next event any more: the server ends, and waits for every answer."""

@@ -109,6 +109,8 @@ class _Attempt:
         tallied = self._platform.statistics.tallied
         job = partial(commit, record=record, is_new_station=self._is_new_station, tallied=tallied)
         self._may_be_recorded = True
+        if self._platform.events.hub.is_followed:
+            self._platform.events.fresh.put(answer)
         return _Written(answer, self._platform.database.write_rows(job, at_once=at_once))
 
     async def _undo(self, kept: "Future[Kept]") -> None:

@@ -18,9 +18,12 @@ from websockets.typing import Origin, Subprotocol
 from serving.clock import utc_now
 from serving.events.outbox import publish
 from serving.events.schemas import EventType
+from serving.inspections.records import values_to_schema
+from serving.inspections.schemas import InspectionOut
 from serving.platform import Platform
 from tests.pictures import png_bytes, square_picture
 from tests.serving.conftest import bearer
+from tests.serving.past import Part, row_of
 
 DEADLINE_S = 15.0
 RED, GOOD = png_bytes(square_picture("red")), png_bytes(square_picture(None))
@@ -94,6 +97,12 @@ def inspect(client: httpx.Client, token: str, station_id: str = "default", data:
     )
     assert answer.status_code == 200, answer.text
     return str(answer.json()["id"])
+
+
+def answer_of(inspection_id: str) -> InspectionOut:
+    """An answer to tell of, as good as any other."""
+    values = row_of(inspection_id, Part(utc_now(), "pass", "line-1", None))
+    return values_to_schema(values, [], "/static/images/none.png")
 
 
 def platform_of(app: FastAPI) -> Platform:

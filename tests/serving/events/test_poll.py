@@ -51,6 +51,15 @@ def test_every_event_comes_once_when_somebody_pages_through(app: FastAPI, viewer
     assert ask(viewer, after=25) == {"events": [], "last_seq": 25, "newest_seq": 25, "reset": None}
 
 
+def test_everything_committed_is_known_when_nobody_followed_before(app: FastAPI, viewer: httpx.Client) -> None:
+    for number in range(3):
+        happen(app, "station", number=number)
+    assert ask(viewer) == {"events": [], "last_seq": 3, "newest_seq": 3, "reset": None}
+    happen(app, "station", number=3)
+    (told,) = ask(viewer, after=3, wait_s=10)["events"]
+    assert (told["seq"], told["data"]["number"]) == (4, 3)
+
+
 def test_message_is_that_of_the_websocket_when_both_follow(
     app: FastAPI, client: httpx.Client, operator_token: str
 ) -> None:
