@@ -11,7 +11,16 @@ from pydantic import ValidationError
 
 from serving.alerts.schemas import AlertList, AlertRead, Severity
 from serving.batch.schemas import BatchJobIn, BatchJobList, BatchJobOut, BatchReport
-from serving.client_connection import ApiKey, ClientError, Connection, ServiceAccount, bearer, checked, parsed
+from serving.client_connection import (
+    ApiKey,
+    ClientError,
+    Connection,
+    ServiceAccount,
+    bearer,
+    checked,
+    form_in_one_piece,
+    parsed,
+)
 from serving.curation.schemas import CandidateList, CandidateOut, DrawIn, DrawOut
 from serving.datasets.schemas import TrainedOut
 from serving.events.schemas import EventList
@@ -51,9 +60,10 @@ class UssopClient(Connection):
             ClientError: It was refused, or there was no answer.
         """
         form = {"station_id": station_id, **({"part_id": part_id} if part_id else {})}
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        files = {"file": ("picture", picture, "application/octet-stream")}
-        answer = self._send("POST", "/inspect", data=form, files=files, headers=headers)
+        body, headers = form_in_one_piece(form, {"file": ("picture", picture, "application/octet-stream")})
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        answer = self._send("POST", "/inspect", content=body, headers=headers)
         try:
             return InspectionOut.model_validate_json(answer.content)
         except ValidationError as error:
