@@ -6,8 +6,14 @@ pass until the day it means something else.
 
 from typing import Annotated
 
-from pydantic import Strict
+from pydantic import BeforeValidator, Strict
+
+
+def _as_whole(value: object) -> object:
+    """JSON knows one kind of number: 20.0 is the whole number 20 (Source: JSON Schema 2020-12, core, 4.2.3)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
 
 Flag = Annotated[bool, Strict()]
-Whole = Annotated[int, Strict()]
+Whole = Annotated[int, Strict(), BeforeValidator(_as_whole)]
 Number = Annotated[float, Strict()]

@@ -31,7 +31,12 @@ _ENDS_SESSION: Final = ("/api/v1/auth/logout", "/api/v1/users/me/password", "/ap
 # A fault that passes is declared and told with its reason: no Prefect, no MLflow, no segmenter here.
 _EXPECTED: Final = ["2xx", "3xx", "4xx", "503"]
 # Rules that JSON Schema cannot tell: what is printable, one of several fields, a moment that the calendar has.
-_STRICTER: Final = frozenset({"segmenter_segment", "export_report_part", "inspections_list_inspections"})
+_STRICTER: Final = frozenset(
+    {
+        *("segmenter_segment", "export_report_part", "inspections_list_inspections"),
+        *("users_create_user", "users_update_user", "users_update_me"),
+    }
+)
 
 
 _REFUSALS: Final = {"400", "410", "415", "422"}
