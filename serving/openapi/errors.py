@@ -40,6 +40,7 @@ RAISED: Final[dict[Route, Kinds]] = {
     ("PUT", f"{_V1}/inspect/{{inspection_id}}/hold"): (errors.Conflict,),
     ("GET", "/static/images/{path}"): (errors.Gone,),
     ("PUT", f"{_V1}/stations/{{station_id}}"): (errors.InvalidRequest, errors.NotReady),
+    ("POST", f"{_V1}/stations/{{station_id}}/calibrate"): (errors.Gone, errors.InvalidRequest),
     ("POST", f"{_V1}/batch/jobs"): (errors.InvalidRequest,),
     ("POST", f"{_V1}/batch/jobs/{{job_id}}/start"): (errors.Conflict, errors.JobsUnavailable),
     ("POST", f"{_V1}/batch/jobs/{{job_id}}/cancel"): (errors.Conflict, errors.JobsUnavailable),
