@@ -18,7 +18,7 @@ from flows.tasks.openvino_bundle import ConversionRequest
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, RecipeName
 from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet, shape_of_input
-from flows.tasks.training_data import Grouping, TrainingData, coco_data, simulated_data
+from flows.tasks.training_data import Grouping, TrainingData, coco_data, simulated_data, simulated_surfaces
 from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network, restore_checkpoint
 from models.bundle import load_bundle
 
@@ -38,6 +38,9 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     work: Annotated[Path, typer.Option(help="Folder for data sets and checkpoints.")],
     data: Annotated[Path | None, typer.Option(help="COCO folder: images/ and annotations.json.")] = None,
     simulated: Annotated[int, typer.Option(help="Instead: so many parts of the simulated line.")] = 0,
+    surfaces: Annotated[
+        int, typer.Option("--simulated-surfaces", help="Instead: so many pictures of random surfaces.")
+    ] = 0,
     recipe: Annotated[RecipeName, typer.Option(help="How to train: see flows/tasks/recipes.py.")] = "starter",
     grouping: Annotated[Grouping, typer.Option(help="Which pictures show one part.")] = "picture",
     name: Annotated[str, typer.Option(help="Name of the bundle.")] = "starter",
@@ -54,15 +57,16 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     overkill: Annotated[float, typer.Option(help="Share of good parts that may fail.")] = 0.004,
 ) -> None:
     """Train, evaluate, export and convert a network, and seal it into a bundle with its figures."""
-    if (data is None) == (simulated == 0):
-        raise typer.BadParameter("give either --data or --simulated")
+    if sum((data is not None, simulated > 0, surfaces > 0)) != 1:
+        raise typer.BadParameter("give one of --data, --simulated and --simulated-surfaces")
     console = Console()
     options = RECIPES[recipe].with_overrides(epochs=epochs, start_from=start_from, device=device, threads=threads)
     console.log("preparing pictures")
-    if data is None:
-        pictures = simulated_data(work / "simulated", count=simulated, held_out=held_out)
-    else:
+    if data is not None:
         pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
+    else:
+        made = simulated_surfaces if surfaces else simulated_data
+        pictures = made(work / "simulated", count=surfaces or simulated, held_out=held_out)
     if checkpoint is None:
         console.log("training")
         shown = replace(pictures, train=RECIPES[recipe].repeated(pictures.train))
