@@ -21,6 +21,7 @@ from flows.convert_openvino import NAME_PATTERN, convert_openvino
 from flows.export_onnx import CHECKPOINT_FOLDER, RUN_PREFIX, export_onnx
 from flows.progress import Progress
 from flows.settings import FlowSettings
+from flows.tasks.keep_errors import keep_errors
 from flows.tasks.lineage import figures_of
 from flows.tasks.lock_file import locked
 from flows.tasks.mark_trained import mark_trained
@@ -59,6 +60,9 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     input_px: Annotated[int, Field(ge=0, multiple_of=32)] = 0,
     device: str = "cpu",
     dataset_id: str = "",
+    allowed_escape: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.02,
+    allowed_overkill: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01,
+    overkill_cost: Annotated[float, Field(ge=0.0)] = 10.0,
 ) -> Any:
     """The new version, its figures and the folder of its test set, which `promote` takes.
 
@@ -74,6 +78,9 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         input_px: Longer side of the input, a multiple of 32; 0 keeps that of the version to start from.
         device: "cpu" or "cuda".
         dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
+        allowed_escape: Share of defective parts that may pass; the thresholds are chosen for it on validation parts.
+        allowed_overkill: Share of good parts that may fail.
+        overkill_cost: What one good part thrown away costs, in looks of a person at one uncertain part.
 
     Raises:
         ValueError: There are too few pictures.
@@ -94,20 +101,31 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         known = base.manifest.classes if base else ()
         frozen = freeze_dataset(Path(dataset), _folder(settings) / "datasets", grouping=grouping, first_classes=known)
         get_run_logger().info("data set %s: %s", frozen.digest[:12], frozen.data.description)
-        version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version))
+        wanted = {
+            "allowed_escape": allowed_escape,
+            "allowed_overkill": allowed_overkill,
+            "overkill_cost": overkill_cost,
+        }
+        version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version), wanted)
     figures = _register_candidate(settings, version)
-    shortfalls = [*_benchmark(version), *_tell_api(dataset_id, version)]
+    said, failed = _errors(version, frozen)
+    shortfalls = [*failed, *_benchmark(version), *_tell_api(dataset_id, version)]
     create_markdown_artifact(
-        _report(name, version, frozen.digest, figures, shortfalls), key="fine-tune", description=name
+        _report(name, version, frozen.digest, figures, shortfalls, said), key="fine-tune", description=name
     )
     result = {"version": version, "dataset": frozen.digest, "test_set": str(frozen.test_folder), "metrics": figures}
     return Completed(message="; ".join([f"version {version} is the candidate", *shortfalls]), data=result)
 
 
 def _train_and_publish(
-    settings: FlowSettings, how: "FineTuning", base: Bundle | None, frozen: "FrozenDataset", lineage: dict[str, str]
+    settings: FlowSettings,
+    how: "FineTuning",
+    base: Bundle | None,
+    frozen: "FrozenDataset",
+    lineage: dict[str, str],
+    wanted: dict[str, float],
 ) -> str:
-    """The number of the new version."""
+    """The number of the new version, whose thresholds are chosen for what is `wanted`."""
     from flows.tasks.fine_tuning import train_checkpoint  # noqa: PLC0415
     from registry.runs import tracked_run  # noqa: PLC0415
 
@@ -116,7 +134,7 @@ def _train_and_publish(
     work = _folder(settings) / "work"
     shutil.rmtree(work, ignore_errors=True)
     try:
-        with tracked_run(settings.mlflow_url, name=how.version, params=asdict(how), tags=lineage) as run:
+        with tracked_run(settings.mlflow_url, name=how.version, params=asdict(how) | wanted, tags=lineage) as run:
             run.log_dataset(frozen.data.description["kind"], frozen.digest, source=str(frozen.folder))
             with Progress("fine-tune-progress", f"epochs of {how.version}", how.epochs) as progress:
 
@@ -134,7 +152,12 @@ def _train_and_publish(
             source = f"{RUN_PREFIX}{run.run_id}"
             log.info("trained; whatever fails from here on can be done again from %s", source)
             # Without limits of their own: Prefect's alarm knows one at a time, and this flow has one.
-            export_onnx.with_options(timeout_seconds=0)(source)
+            export_onnx.with_options(timeout_seconds=0)(
+                source,
+                allowed_escape=wanted["allowed_escape"],
+                allowed_overkill=wanted["allowed_overkill"],
+                overkill_cost=wanted["overkill_cost"],
+            )
             converted = convert_openvino.with_options(timeout_seconds=0)(source)
             return str(converted["version"])
     finally:
@@ -146,6 +169,15 @@ def _register_candidate(settings: FlowSettings, version: str) -> dict[str, float
     with MlflowRest(settings.mlflow_url) as rest:
         rest.set_alias(MODEL_NAME, CANDIDATE, version)
         return figures_of(fetch_bundle(rest, LocalStore(settings.bundles_dir), rest.version(MODEL_NAME, version)))
+
+
+def _errors(version: str, frozen: "FrozenDataset") -> tuple[list[str], list[str]]:
+    """Lines on thresholds and errors, and what is to be said if the analysis failed; it costs the version nothing."""
+    state = keep_errors(version, str(frozen.test_folder), return_state=True)
+    if state.is_completed():
+        return list(state.result()), []
+    get_run_logger().warning("the errors of version %s are not analysed: %s", version, state.message)
+    return [], [f"the errors are not analysed: {state.message}"]
 
 
 def _benchmark(version: str) -> list[str]:
@@ -190,7 +222,11 @@ def _starting_point(settings: FlowSettings, start_from: str) -> tuple[ModelVersi
         return found, fetch_bundle(rest, LocalStore(settings.bundles_dir), found)
 
 
-def _report(name: str, version: str, digest: str, figures: dict[str, float], shortfalls: list[str]) -> str:
+def _report(
+    name: str, version: str, digest: str, figures: dict[str, float], shortfalls: list[str], said: list[str]
+) -> str:
     rows = "\n".join(f"| {key} | {value:.4f} |" for key, value in figures.items())
     remarks = "\n".join(["", "Not done:", "", *(f"- {remark}" for remark in shortfalls), ""]) if shortfalls else ""
-    return f"# {name}: version {version}\n\nData set `{digest}`, test parts:\n\n| | |\n|---|---|\n{rows}\n{remarks}"
+    more = "\n".join(["", *said])
+    head = f"# {name}: version {version}\n\nData set `{digest}`, test parts:\n\n| | |\n|---|---|\n{rows}\n"
+    return f"{head}{remarks}{more}"

@@ -53,7 +53,8 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     ] = 1000,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
-    uncertain: Annotated[float, typer.Option(help="Share of good parts that may be uncertain.")] = 0.02,
+    escape: Annotated[float, typer.Option(help="Share of defective parts that may pass.")] = 0.02,
+    uncertain: Annotated[float, typer.Option(help="Share of good parts that may be uncertain or fail.")] = 0.02,
     overkill: Annotated[float, typer.Option(help="Share of good parts that may fail.")] = 0.004,
 ) -> None:
     """Train, evaluate, export and convert a network, and seal it into a bundle with its figures."""
@@ -82,7 +83,7 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         test=pictures.test,
         head=RECIPES[recipe].head,
         provenance=provenance_of(weights, options, dataset=pictures.description, repository=_REPOSITORY),
-        budget=Budget(overkill=overkill, uncertain=uncertain),
+        budget=Budget(escape=escape, overkill=overkill, uncertain=uncertain),
     )
     conversion = ConversionRequest(
         calibration=pictures.train[:: max(1, len(pictures.train) // _CALIBRATION)],
