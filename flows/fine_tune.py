@@ -5,7 +5,7 @@ benchmarked. So a later step that fails costs that step alone, and can be done a
 """
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -47,6 +47,15 @@ if TYPE_CHECKING:
 Grouping = Literal["picture", "magnetic-tile"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the thresholds are chosen for."""
+
+    allowed_escape: float
+    allowed_overkill: float
+    overkill_cost: float
+
+
 @flow(name="fine-tune", timeout_seconds=24 * 3600, retries=0, validate_parameters=True)
 def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     dataset: str,
@@ -78,7 +87,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         input_px: Longer side of the input, a multiple of 32; 0 keeps that of the version to start from.
         device: "cpu" or "cuda".
         dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
-        allowed_escape: Share of defective parts that may pass; the thresholds are chosen for it on validation parts.
+        allowed_escape: Share of defective parts that may pass; chooses the thresholds.
         allowed_overkill: Share of good parts that may fail.
         overkill_cost: What one good part thrown away costs, in looks of a person at one uncertain part.
 
@@ -100,19 +109,12 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         base_version, base = _starting_point(settings, start_from)
         known = base.manifest.classes if base else ()
         frozen = freeze_dataset(Path(dataset), _folder(settings) / "datasets", grouping=grouping, first_classes=known)
-        get_run_logger().info("data set %s: %s", frozen.digest[:12], frozen.data.description)
-        wanted = {
-            "allowed_escape": allowed_escape,
-            "allowed_overkill": allowed_overkill,
-            "overkill_cost": overkill_cost,
-        }
+        wanted = _Wanted(allowed_escape, allowed_overkill, overkill_cost)
         version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version), wanted)
-    figures = _register_candidate(settings, version)
-    said, failed = _errors(version, frozen)
+    figures, (said, failed) = _register_candidate(settings, version), _errors(version, frozen)
     shortfalls = [*failed, *_benchmark(version), *_tell_api(dataset_id, version)]
-    create_markdown_artifact(
-        _report(name, version, frozen.digest, figures, shortfalls, said), key="fine-tune", description=name
-    )
+    report = _report(name, version, frozen.digest, figures, shortfalls, said)
+    create_markdown_artifact(report, key="fine-tune", description=name)
     result = {"version": version, "dataset": frozen.digest, "test_set": str(frozen.test_folder), "metrics": figures}
     return Completed(message="; ".join([f"version {version} is the candidate", *shortfalls]), data=result)
 
@@ -123,18 +125,21 @@ def _train_and_publish(
     base: Bundle | None,
     frozen: "FrozenDataset",
     lineage: dict[str, str],
-    wanted: dict[str, float],
+    wanted: _Wanted,
 ) -> str:
     """The number of the new version, whose thresholds are chosen for what is `wanted`."""
     from flows.tasks.fine_tuning import train_checkpoint  # noqa: PLC0415
     from registry.runs import tracked_run  # noqa: PLC0415
 
     log = get_run_logger()
+    log.info("data set %s: %s", frozen.digest[:12], frozen.data.description)
     # One training at a time, so that what an earlier one left when it was killed may go.
     work = _folder(settings) / "work"
     shutil.rmtree(work, ignore_errors=True)
     try:
-        with tracked_run(settings.mlflow_url, name=how.version, params=asdict(how) | wanted, tags=lineage) as run:
+        with tracked_run(
+            settings.mlflow_url, name=how.version, params=asdict(how) | asdict(wanted), tags=lineage
+        ) as run:
             run.log_dataset(frozen.data.description["kind"], frozen.digest, source=str(frozen.folder))
             with Progress("fine-tune-progress", f"epochs of {how.version}", how.epochs) as progress:
 
@@ -154,9 +159,9 @@ def _train_and_publish(
             # Without limits of their own: Prefect's alarm knows one at a time, and this flow has one.
             export_onnx.with_options(timeout_seconds=0)(
                 source,
-                allowed_escape=wanted["allowed_escape"],
-                allowed_overkill=wanted["allowed_overkill"],
-                overkill_cost=wanted["overkill_cost"],
+                allowed_escape=wanted.allowed_escape,
+                allowed_overkill=wanted.allowed_overkill,
+                overkill_cost=wanted.overkill_cost,
             )
             converted = convert_openvino.with_options(timeout_seconds=0)(source)
             return str(converted["version"])

@@ -55,9 +55,8 @@ def promote(
         latency_budget_ms: Longest 95th percentile of one inference; 0 takes the setting GATE_LATENCY_BUDGET_MS.
         override_reason: Why it shall be deployed though the gate blocks; needs `approved_by`.
         approved_by: Who says so. The API lets this through for the right role only, and audits it.
-        allowed_escape: Share of defective parts that may pass: the report says whether the test parts prove it, and how
-            many more would; 0 takes what the candidate's thresholds were chosen for.
-        allowed_overkill: The same of good parts that may fail.
+        allowed_escape: Share of escapes that the test parts should prove; 0 takes that of the candidate's thresholds.
+        allowed_overkill: The same of overkills.
 
     Raises:
         ValueError: It is deployed already, there are no pictures to compare on, some of them were trained on, or an

@@ -48,25 +48,23 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     start_from: Annotated[Path | None, typer.Option(help="Checkpoint or bundle to start from.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Trained weights: skips the training.")] = None,
     epochs: Annotated[int, typer.Option(help="Overrides the recipe's epochs; 0 keeps them.")] = 0,
-    held_out: Annotated[
-        int, typer.Option(help="Simulated parts held out to choose by, and again to measure by.")
-    ] = 1000,
+    held_out: Annotated[int, typer.Option(help="Simulated parts to choose by, and again to measure by.")] = 1000,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
-    escape: Annotated[float, typer.Option(help="Share of defective parts that may pass.")] = 0.02,
+    escape: Annotated[float, typer.Option(help="Share of bad parts that may pass.")] = 0.02,
     uncertain: Annotated[float, typer.Option(help="Share of good parts that may be uncertain or fail.")] = 0.02,
     overkill: Annotated[float, typer.Option(help="Share of good parts that may fail.")] = 0.004,
 ) -> None:
     """Train, evaluate, export and convert a network, and seal it into a bundle with its figures."""
     if sum((data is not None, simulated > 0, surfaces > 0)) != 1:
-        raise typer.BadParameter("give one of --data, --simulated and --simulated-surfaces")
+        raise typer.BadParameter("give one of --data, --simulated, --simulated-surfaces")
     console = Console()
     options = RECIPES[recipe].with_overrides(epochs=epochs, start_from=start_from, device=device, threads=threads)
     console.log("preparing pictures")
+    made = simulated_surfaces if surfaces else simulated_data
     if data is not None:
         pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
     else:
-        made = simulated_surfaces if surfaces else simulated_data
         pictures = made(work / "simulated", count=surfaces or simulated, held_out=held_out)
     if checkpoint is None:
         console.log("training")
