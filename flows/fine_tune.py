@@ -69,6 +69,8 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     input_px: Annotated[int, Field(ge=0, multiple_of=32)] = 0,
     device: str = "cpu",
     dataset_id: str = "",
+    pasted: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0,
+    good_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
     allowed_escape: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.02,
     allowed_overkill: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01,
     overkill_cost: Annotated[float, Field(ge=0.0)] = 10.0,
@@ -84,9 +86,11 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         start_from: Number or alias of the version whose weights to start from; `scratch` for none.
         grouping: Which pictures show one part.
         recipe: The rest of the options: see flows/tasks/recipes.py.
-        input_px: Longer side of the input, a multiple of 32; 0 keeps that of the version to start from.
+        input_px: Longer side of the input, a multiple of 32; 0 keeps the base version's, or fits the defects.
         device: "cpu" or "cuda".
         dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
+        pasted: Pictures made by pasting defects onto good parts, for each defective one.
+        good_share: Share of good pictures among those shown; 0 keeps the recipe's.
         allowed_escape: Share of defective parts that may pass; chooses the thresholds.
         allowed_overkill: Share of good parts that may fail.
         overkill_cost: What one good part thrown away costs, in looks of a person at one uncertain part.
@@ -98,23 +102,19 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         RegistryError: No such version, or the registry does not answer.
         BusyError: Another training runs on this machine.
     """
-    # Here, not above: what only lists the flows does without torch and mlflow (500 MiB).
-    from flows.tasks.fine_tuning import FineTuning  # noqa: PLC0415
+    from flows.tasks.fine_tuning import FineTuning  # noqa: PLC0415 - 500 MiB that whoever lists the flows does without
     from flows.tasks.frozen_dataset import freeze_dataset  # noqa: PLC0415
 
-    settings = FlowSettings()
-    name = model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device)
+    settings, name = FlowSettings(), model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, good_share)
     with locked(_folder(settings) / "training.lock", busy="another training runs on this machine"):
         base_version, base = _starting_point(settings, start_from)
-        known = base.manifest.classes if base else ()
+        known, wanted = base.manifest.classes if base else (), _Wanted(allowed_escape, allowed_overkill, overkill_cost)
         frozen = freeze_dataset(Path(dataset), _folder(settings) / "datasets", grouping=grouping, first_classes=known)
-        wanted = _Wanted(allowed_escape, allowed_overkill, overkill_cost)
         version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version), wanted)
     figures, (said, failed) = _register_candidate(settings, version), _errors(version, frozen)
     shortfalls = [*failed, *_benchmark(version), *_tell_api(dataset_id, version)]
-    report = _report(name, version, frozen.digest, figures, shortfalls, said)
-    create_markdown_artifact(report, key="fine-tune", description=name)
+    _show(name, version, frozen.digest, figures, shortfalls, said)
     result = {"version": version, "dataset": frozen.digest, "test_set": str(frozen.test_folder), "metrics": figures}
     return Completed(message="; ".join([f"version {version} is the candidate", *shortfalls]), data=result)
 
@@ -227,11 +227,12 @@ def _starting_point(settings: FlowSettings, start_from: str) -> tuple[ModelVersi
         return found, fetch_bundle(rest, LocalStore(settings.bundles_dir), found)
 
 
-def _report(
+def _show(
     name: str, version: str, digest: str, figures: dict[str, float], shortfalls: list[str], said: list[str]
-) -> str:
+) -> None:
+    """The report on Prefect's page."""
     rows = "\n".join(f"| {key} | {value:.4f} |" for key, value in figures.items())
     remarks = "\n".join(["", "Not done:", "", *(f"- {remark}" for remark in shortfalls), ""]) if shortfalls else ""
     more = "\n".join(["", *said])
     head = f"# {name}: version {version}\n\nData set `{digest}`, test parts:\n\n| | |\n|---|---|\n{rows}\n"
-    return f"{head}{remarks}{more}"
+    create_markdown_artifact(f"{head}{remarks}{more}", key="fine-tune", description=name)

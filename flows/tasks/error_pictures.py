@@ -23,8 +23,8 @@ def draw_worst(analysis: ErrorAnalysis, thresholds: Mapping[str, Thresholds], fo
     """Return the names of the sheets in `folder`: `escapes.jpg` and `overkills.jpg`, of what there is.
 
     Beside them lie the parts by themselves, in `escapes/` and `overkills/`, the worst first, twenty of each at most.
-    What counts is yellow, what is annotated white. Of an escape all proposals above a tenth of the threshold are shown:
-    was it seen at all?
+    What counts is yellow, what is annotated white. Of an escape all proposals above a quarter of the threshold are
+    shown: was it seen at all?
 
     Raises:
         ModelError: A picture cannot be read.
@@ -32,7 +32,7 @@ def draw_worst(analysis: ErrorAnalysis, thresholds: Mapping[str, Thresholds], fo
     sheets = []
     for name, parts in (("escapes", analysis.escapes), ("overkills", analysis.overkills)):
         if parts:
-            drawn = _draw(parts[:WORST], thresholds, folder / name, share=0.1 if name == "escapes" else 1.0)
+            drawn = _draw(parts[:WORST], thresholds, folder / name, share=0.25 if name == "escapes" else 1.0)
             (folder / f"{name}.jpg").write_bytes(encode_jpeg(_sheet(drawn)))
             sheets.append(f"{name}.jpg")
     return tuple(sheets)
@@ -52,7 +52,8 @@ def _draw(
         (folder / f"{number:02d}_{picture.path.stem}.jpg").write_bytes(
             encode_jpeg(draw_part(pixels, caption, picture.annotations, shown))
         )
-        drawn.append(draw_part(pixels, caption, picture.annotations, shown, _WIDTH_PX))
+        width_px = min(_WIDTH_PX, max(_WIDTH_PX // 2, round(_WIDTH_PX * pixels.shape[1] / pixels.shape[0])))
+        drawn.append(draw_part(pixels, caption, picture.annotations, shown, width_px))
     return drawn
 
 
@@ -66,6 +67,6 @@ def _sheet(drawn: Sequence[Pixels]) -> Pixels:
     for row in rows:
         for column, part in enumerate(row):
             left = column * (_WIDTH_PX + _GAP_PX)
-            sheet[top : top + len(part), left : left + _WIDTH_PX] = part
+            sheet[top : top + len(part), left : left + part.shape[1]] = part
         top += max(len(part) for part in row) + _GAP_PX
     return sheet

@@ -129,10 +129,12 @@ def proof(rate: Rate, allowed: float, *, confidence: float = 0.95) -> Proof:
 
 
 def proof_text(name: str, kind: str, found: Proof) -> str:
-    """Return the proof as a sentence, such as `escape: 2 of 80 ..., 155 more defective parts ... are needed`."""
+    """Return the proof as a sentence: what was seen, and what is missing."""
     seen = f"{name}: {found.count} of {found.of} {kind} parts, at most {found.at_most:.1%} with 95 % confidence"
     if found.is_proven:
         return f"{seen}; {found.allowed:.1%} is proven"
+    if found.count > found.allowed * found.of:
+        return f"{seen}; that is more than the {found.allowed:.1%} allowed"
     return f"{seen}; {found.more_parts} more {kind} parts without an error are needed to prove {found.allowed:.1%}"
 
 

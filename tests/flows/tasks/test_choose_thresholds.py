@@ -114,7 +114,7 @@ def test_choice_says_what_is_not_kept_when_the_network_separates_badly() -> None
     metrics = {"threshold_choice": said, "proof": {name: asdict(found) for name, found in proofs.items()}}
     text = "\n".join(threshold_markdown(metrics))
     assert "Not kept: escape of" in text
-    assert "more defective parts without an error are needed to prove 2.0%" in text
+    assert "that is more than the 2.0% allowed" in text
     assert allowed_of(metrics) == (0.02, 0.01)
     assert threshold_markdown({}) == []
 
