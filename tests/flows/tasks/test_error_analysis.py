@@ -105,7 +105,9 @@ def test_curve_ends_at_the_recall_of_all_proposals_when_some_are_false() -> None
         _part(_found(0.8), defective=False),
         _part(_found(0.7), defective=True),
     ]
-    assert _analysed(*parts).curve == ((0.5, 1.0, 0.9), (1.0, pytest.approx(2 / 3, abs=1e-4), 0.7))
+    first, last = _analysed(*parts).curve
+    assert first == (0.5, 1.0, 0.9)
+    assert last == pytest.approx((1.0, 2 / 3, 0.7), abs=1e-4)
 
 
 def test_a_piece_lies_on_its_defect_when_it_is_small() -> None:
