@@ -5,10 +5,11 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
+from pydantic import Field
 
 from flows.benchmark import resolve
 from flows.progress import Progress
@@ -18,6 +19,7 @@ from registry.rest import MlflowRest
 from registry.version import CANDIDATE, TAG_DATASET_DIGEST, TAG_TEST_SET
 
 if TYPE_CHECKING:
+    from flows.tasks.choose_thresholds import Budget
     from registry.stored_runs import StoredRun
 
 CHECKPOINT_FOLDER: Final = "checkpoint"
@@ -29,7 +31,12 @@ _STEPS: Final = 5
 
 @flow(name="export-onnx", timeout_seconds=2 * 3600, retries=0, validate_parameters=True)
 def export_onnx(
-    source: str = CANDIDATE, dataset: str = "", grouping: Literal["picture", "magnetic-tile"] = "picture"
+    source: str = CANDIDATE,
+    dataset: str = "",
+    grouping: Literal["picture", "magnetic-tile"] = "picture",
+    allowed_escape: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.02,
+    allowed_overkill: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01,
+    overkill_cost: Annotated[float, Field(ge=0.0)] = 10.0,
 ) -> dict[str, Any]:
     """The run whose artifacts hold the ONNX bundle afterwards, and how near it is to the trained network.
 
@@ -41,6 +48,9 @@ def export_onnx(
             a checkpoint file on this machine.
         dataset: COCO folder of labelled pictures; empty takes the data set of the training.
         grouping: Which pictures of that folder show one part.
+        allowed_escape: Share of defective parts that may pass, for the thresholds.
+        allowed_overkill: Share of good parts that may fail.
+        overkill_cost: What one good part thrown away costs, in looks of a person at one uncertain part.
 
     Raises:
         RegistryError: There is no such run or version, it keeps no checkpoint, or the registry does not answer.
@@ -49,18 +59,20 @@ def export_onnx(
         ValueError: The data set of the training is not on this machine.
     """
     from flows.tasks.checkpoints import CHECKPOINT_NAME  # noqa: PLC0415
+    from flows.tasks.choose_thresholds import Budget  # noqa: PLC0415
 
     settings = FlowSettings()
+    budget = Budget(escape=allowed_escape, overkill=allowed_overkill, overkill_cost=overkill_cost)
     with tempfile.TemporaryDirectory(prefix="ussop-export-") as scratch:
         work = Path(scratch)
         if Path(source).is_file():
-            return _export(settings, None, Path(source), dataset, grouping, work)
+            return _export(settings, None, Path(source), dataset, grouping, budget, work)
         run = run_of(settings, source)
         try:
             checkpoint = run.fetch(f"{CHECKPOINT_FOLDER}/{CHECKPOINT_NAME}", work)
         except RegistryError as error:
             raise RegistryError(f"{source} has no checkpoint to export: {error}") from error
-        return _export(settings, run, checkpoint, dataset, grouping, work)
+        return _export(settings, run, checkpoint, dataset, grouping, budget, work)
 
 
 def run_of(settings: FlowSettings, source: str) -> "StoredRun":
@@ -100,6 +112,7 @@ def _export(
     checkpoint: Path,
     dataset: str,
     grouping: Literal["picture", "magnetic-tile"],
+    budget: "Budget",
     work: Path,
 ) -> dict[str, Any]:
     # Here, not above: what only lists the flows does without torch and mlflow (500 MiB).
@@ -119,6 +132,7 @@ def _export(
         test=frozen.data.test,
         head=about.head,
         provenance=about.provenance,
+        budget=budget,
     )
     kept = work / "kept"
     with Progress("export-onnx-progress", f"ONNX of {about.version}", _STEPS) as progress:

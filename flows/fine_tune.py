@@ -5,7 +5,7 @@ benchmarked. So a later step that fails costs that step alone, and can be done a
 """
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +21,7 @@ from flows.convert_openvino import NAME_PATTERN, convert_openvino
 from flows.export_onnx import CHECKPOINT_FOLDER, RUN_PREFIX, export_onnx
 from flows.progress import Progress
 from flows.settings import FlowSettings
+from flows.tasks.keep_errors import keep_errors
 from flows.tasks.lineage import figures_of
 from flows.tasks.lock_file import locked
 from flows.tasks.mark_trained import mark_trained
@@ -46,6 +47,15 @@ if TYPE_CHECKING:
 Grouping = Literal["picture", "magnetic-tile"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the thresholds are chosen for."""
+
+    allowed_escape: float
+    allowed_overkill: float
+    overkill_cost: float
+
+
 @flow(name="fine-tune", timeout_seconds=24 * 3600, retries=0, validate_parameters=True)
 def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     dataset: str,
@@ -59,6 +69,11 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     input_px: Annotated[int, Field(ge=0, multiple_of=32)] = 0,
     device: str = "cpu",
     dataset_id: str = "",
+    pasted: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0,
+    good_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
+    allowed_escape: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.02,
+    allowed_overkill: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01,
+    overkill_cost: Annotated[float, Field(ge=0.0)] = 10.0,
 ) -> Any:
     """The new version, its figures and the folder of its test set, which `promote` takes.
 
@@ -71,9 +86,14 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         start_from: Number or alias of the version whose weights to start from; `scratch` for none.
         grouping: Which pictures show one part.
         recipe: The rest of the options: see flows/tasks/recipes.py.
-        input_px: Longer side of the input, a multiple of 32; 0 keeps that of the version to start from.
+        input_px: Longer side of the input, a multiple of 32; 0 keeps the base version's, or fits the defects.
         device: "cpu" or "cuda".
         dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
+        pasted: Pictures made by pasting defects onto good parts, for each defective one.
+        good_share: Share of good pictures among those shown; 0 keeps the recipe's.
+        allowed_escape: Share of defective parts that may pass; chooses the thresholds.
+        allowed_overkill: Share of good parts that may fail.
+        overkill_cost: What one good part thrown away costs, in looks of a person at one uncertain part.
 
     Raises:
         ValueError: There are too few pictures.
@@ -82,41 +102,44 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         RegistryError: No such version, or the registry does not answer.
         BusyError: Another training runs on this machine.
     """
-    # Here, not above: what only lists the flows does without torch and mlflow (500 MiB).
-    from flows.tasks.fine_tuning import FineTuning  # noqa: PLC0415
+    from flows.tasks.fine_tuning import FineTuning  # noqa: PLC0415 - 500 MiB that whoever lists the flows does without
     from flows.tasks.frozen_dataset import freeze_dataset  # noqa: PLC0415
 
-    settings = FlowSettings()
-    name = model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device)
+    settings, name = FlowSettings(), model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, good_share)
     with locked(_folder(settings) / "training.lock", busy="another training runs on this machine"):
         base_version, base = _starting_point(settings, start_from)
-        known = base.manifest.classes if base else ()
+        known, wanted = base.manifest.classes if base else (), _Wanted(allowed_escape, allowed_overkill, overkill_cost)
         frozen = freeze_dataset(Path(dataset), _folder(settings) / "datasets", grouping=grouping, first_classes=known)
-        get_run_logger().info("data set %s: %s", frozen.digest[:12], frozen.data.description)
-        version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version))
-    figures = _register_candidate(settings, version)
-    shortfalls = [*_benchmark(version), *_tell_api(dataset_id, version)]
-    create_markdown_artifact(
-        _report(name, version, frozen.digest, figures, shortfalls), key="fine-tune", description=name
-    )
+        version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version), wanted)
+    figures, (said, failed) = _register_candidate(settings, version), _errors(version, frozen)
+    shortfalls = [*failed, *_benchmark(version), *_tell_api(dataset_id, version)]
+    _show(name, version, frozen.digest, figures, shortfalls, said)
     result = {"version": version, "dataset": frozen.digest, "test_set": str(frozen.test_folder), "metrics": figures}
     return Completed(message="; ".join([f"version {version} is the candidate", *shortfalls]), data=result)
 
 
 def _train_and_publish(
-    settings: FlowSettings, how: "FineTuning", base: Bundle | None, frozen: "FrozenDataset", lineage: dict[str, str]
+    settings: FlowSettings,
+    how: "FineTuning",
+    base: Bundle | None,
+    frozen: "FrozenDataset",
+    lineage: dict[str, str],
+    wanted: _Wanted,
 ) -> str:
-    """The number of the new version."""
+    """The number of the new version, whose thresholds are chosen for what is `wanted`."""
     from flows.tasks.fine_tuning import train_checkpoint  # noqa: PLC0415
     from registry.runs import tracked_run  # noqa: PLC0415
 
     log = get_run_logger()
+    log.info("data set %s: %s", frozen.digest[:12], frozen.data.description)
     # One training at a time, so that what an earlier one left when it was killed may go.
     work = _folder(settings) / "work"
     shutil.rmtree(work, ignore_errors=True)
     try:
-        with tracked_run(settings.mlflow_url, name=how.version, params=asdict(how), tags=lineage) as run:
+        with tracked_run(
+            settings.mlflow_url, name=how.version, params=asdict(how) | asdict(wanted), tags=lineage
+        ) as run:
             run.log_dataset(frozen.data.description["kind"], frozen.digest, source=str(frozen.folder))
             with Progress("fine-tune-progress", f"epochs of {how.version}", how.epochs) as progress:
 
@@ -134,7 +157,12 @@ def _train_and_publish(
             source = f"{RUN_PREFIX}{run.run_id}"
             log.info("trained; whatever fails from here on can be done again from %s", source)
             # Without limits of their own: Prefect's alarm knows one at a time, and this flow has one.
-            export_onnx.with_options(timeout_seconds=0)(source)
+            export_onnx.with_options(timeout_seconds=0)(
+                source,
+                allowed_escape=wanted.allowed_escape,
+                allowed_overkill=wanted.allowed_overkill,
+                overkill_cost=wanted.overkill_cost,
+            )
             converted = convert_openvino.with_options(timeout_seconds=0)(source)
             return str(converted["version"])
     finally:
@@ -146,6 +174,15 @@ def _register_candidate(settings: FlowSettings, version: str) -> dict[str, float
     with MlflowRest(settings.mlflow_url) as rest:
         rest.set_alias(MODEL_NAME, CANDIDATE, version)
         return figures_of(fetch_bundle(rest, LocalStore(settings.bundles_dir), rest.version(MODEL_NAME, version)))
+
+
+def _errors(version: str, frozen: "FrozenDataset") -> tuple[list[str], list[str]]:
+    """Lines on thresholds and errors, and what is to be said if the analysis failed; it costs the version nothing."""
+    state = keep_errors(version, str(frozen.test_folder), return_state=True)
+    if state.is_completed():
+        return list(state.result()), []
+    get_run_logger().warning("the errors of version %s are not analysed: %s", version, state.message)
+    return [], [f"the errors are not analysed: {state.message}"]
 
 
 def _benchmark(version: str) -> list[str]:
@@ -190,7 +227,12 @@ def _starting_point(settings: FlowSettings, start_from: str) -> tuple[ModelVersi
         return found, fetch_bundle(rest, LocalStore(settings.bundles_dir), found)
 
 
-def _report(name: str, version: str, digest: str, figures: dict[str, float], shortfalls: list[str]) -> str:
+def _show(
+    name: str, version: str, digest: str, figures: dict[str, float], shortfalls: list[str], said: list[str]
+) -> None:
+    """The report on Prefect's page."""
     rows = "\n".join(f"| {key} | {value:.4f} |" for key, value in figures.items())
     remarks = "\n".join(["", "Not done:", "", *(f"- {remark}" for remark in shortfalls), ""]) if shortfalls else ""
-    return f"# {name}: version {version}\n\nData set `{digest}`, test parts:\n\n| | |\n|---|---|\n{rows}\n{remarks}"
+    more = "\n".join(["", *said])
+    head = f"# {name}: version {version}\n\nData set `{digest}`, test parts:\n\n| | |\n|---|---|\n{rows}\n"
+    create_markdown_artifact(f"{head}{remarks}{more}", key="fine-tune", description=name)

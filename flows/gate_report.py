@@ -45,6 +45,8 @@ class GateRecord:
         golden: Golden pictures of the deployed version that the candidate judges otherwise.
         differing: Pictures of the test set and of the golden set with two decisions.
         context: When, by which flow run, on whose word; strings only.
+        more_metrics: Of the candidate's error analysis, for MLflow.
+        more_lines: The same as Markdown, for people.
     """
 
     candidate: MeasuredVersion
@@ -57,6 +59,8 @@ class GateRecord:
     golden: tuple[GoldenDifference, ...] = ()
     differing: tuple[DifferingPart, ...] = ()
     context: dict[str, str] = field(default_factory=dict)
+    more_metrics: dict[str, float] = field(default_factory=dict)
+    more_lines: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what the API and the dashboard show."""
@@ -87,7 +91,7 @@ class GateRecord:
                 f"{name}.latency_p95_ms": measured.latency_p95_ms,
                 **{f"{name}.recall.{key}": rate.share for key, rate in measured.recall.items()},
             }
-        return found
+        return found | self.more_metrics
 
     def to_markdown(self, links: Sequence[str] = ()) -> str:
         """The same for people, both versions beside each other.
@@ -105,7 +109,7 @@ class GateRecord:
             lines += ["", f"{len(self.differing)} pictures with two decisions:", ""]
             lines += ["| picture | part | candidate | deployed |", "|---|---|---|---|"]
             lines += [f"| {d.picture} | {d.truth} | {d.candidate} | {d.deployed} |" for d in self.differing]
-        return "\n".join([*lines, "", *links, ""])
+        return "\n".join([*lines, "", *self.more_lines, *links, ""])
 
 
 def _rows(candidate: MeasuredVersion, deployed: MeasuredVersion) -> list[tuple[str, str, str]]:

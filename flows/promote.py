@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ from flows.gate_report import GateRecord, Outcome
 from flows.progress import Progress
 from flows.settings import FlowSettings
 from flows.tasks.coco import Dataset, dataset_digest
+from flows.tasks.keep_errors import address_of, show_errors
 from models.bundle import Bundle
 from registry.local_store import LocalStore
 from registry.promotion import GateMark, mark_gate, promote_version, require_deployed
@@ -41,6 +43,8 @@ def promote(
     latency_budget_ms: Annotated[float, Field(ge=0.0)] = 0.0,
     override_reason: str = "",
     approved_by: str = "",
+    allowed_escape: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
+    allowed_overkill: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
 ) -> Any:
     """The judgement; if nothing speaks against the version, `deployed` points at it afterwards and serving follows.
 
@@ -51,6 +55,8 @@ def promote(
         latency_budget_ms: Longest 95th percentile of one inference; 0 takes the setting GATE_LATENCY_BUDGET_MS.
         override_reason: Why it shall be deployed though the gate blocks; needs `approved_by`.
         approved_by: Who says so. The API lets this through for the right role only, and audits it.
+        allowed_escape: Share of escapes that the test parts should prove; 0 takes that of the candidate's thresholds.
+        allowed_overkill: The same of overkills.
 
     Raises:
         ValueError: It is deployed already, there are no pictures to compare on, some of them were trained on, or an
@@ -76,10 +82,11 @@ def promote(
         budget_ms = latency_budget_ms or settings.gate_latency_budget_ms
         word = {"override_reason": override_reason, "approved_by": approved_by} if override_reason else {}
         record = _judged(measured, bundles, pictures, budget_ms, word, Path(scratch))
+        record = _with_errors(record, measured[0], bundles[0], (allowed_escape, allowed_overkill), Path(scratch))
         require_deployed(rest, deployed)  # before anything is written: a pass against another version says little
         mark = _keep(settings.mlflow_url, record, Path(scratch))
         mark_gate(rest, candidate, mark)
-        _show(rest, settings.mlflow_url, record, mark)
+        _show(rest, settings, record, mark, Path(scratch))
         if record.outcome != "blocked":
             promote_version(rest, candidate, replaced=deployed)
     reasons = "; ".join(record.judgement.reasons)
@@ -121,6 +128,30 @@ def _judged(
         golden=golden,
         differing=draw_differences(*measured, bundles, golden, drawings),
         context=context | (word if outcome == "overridden" else {}),
+    )
+
+
+def _with_errors(
+    record: GateRecord, candidate: "Measured", bundle: Bundle, allowed: tuple[float, float], scratch: Path
+) -> GateRecord:
+    """The record with the candidate's error analysis, whose files lie in `scratch`, and what the test parts prove."""
+    # Here, not above: scipy, pycocotools and matplotlib come with it.
+    from flows.tasks.error_report import error_markdown, error_metrics, write_errors  # noqa: PLC0415
+    from flows.tasks.threshold_report import allowed_of, proof_sentences, proofs_of  # noqa: PLC0415
+
+    title = f"Version {record.candidate.version} on {record.test_pictures} test parts"
+    analysis = write_errors(candidate.inspected, bundle.manifest, scratch, title)
+    wanted = allowed_of(bundle.manifest.metrics)
+    escape, overkill = (given or usual for given, usual in zip(allowed, wanted, strict=True))
+    proofs = proofs_of(record.candidate, escape=escape, overkill=overkill)
+    figures = {f"candidate.{name}_at_most": found.at_most for name, found in proofs.items()}
+    figures |= {f"candidate.{name}_parts_to_prove": float(found.more_parts) for name, found in proofs.items()}
+    judgement = record.judgement
+    return replace(
+        record,
+        judgement=replace(judgement, remarks=(*judgement.remarks, *proof_sentences(proofs))),
+        more_metrics=figures | error_metrics(analysis),
+        more_lines=tuple(error_markdown(analysis)),
     )
 
 
@@ -176,12 +207,13 @@ def _keep(url: str, record: GateRecord, folder: Path) -> GateMark:
     )
 
 
-def _show(rest: MlflowRest, url: str, record: GateRecord, mark: GateMark) -> None:
-    """Markdown, and a picture of what differs, in Prefect's UI."""
-    seen_from_browser = url.replace("127.0.0.1", "localhost")
+def _show(rest: MlflowRest, settings: FlowSettings, record: GateRecord, mark: GateMark, folder: Path) -> None:
+    """Markdown, the candidate's errors, and a picture of what differs, in Prefect's UI."""
+    seen_from_browser = settings.mlflow_url.replace("127.0.0.1", "localhost")
     links = [f"[Figures and pictures in MLflow]({seen_from_browser}{rest.run_page(mark.run_id)}/artifacts)"]
     text = f"Version {record.candidate.version}: {record.outcome}"
     create_markdown_artifact(record.to_markdown(links), key="gate", description=text)
     if any(part.shown_in for part in record.differing):
-        address = f"{seen_from_browser}{rest.run_file_path(mark.run_id, _SHEET)}"
+        address = address_of(rest, settings, mark.run_id, _SHEET)
         create_image_artifact(address, key="gate-differing", description=f"{text}; worst first, candidate on the left")
+    show_errors(folder, lambda path: address_of(rest, settings, mark.run_id, path), text)

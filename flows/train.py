@@ -18,7 +18,7 @@ from flows.tasks.openvino_bundle import ConversionRequest
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, RecipeName
 from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet, shape_of_input
-from flows.tasks.training_data import Grouping, TrainingData, coco_data, simulated_data
+from flows.tasks.training_data import Grouping, TrainingData, coco_data, simulated_data, simulated_surfaces
 from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network, restore_checkpoint
 from models.bundle import load_bundle
 
@@ -38,6 +38,9 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     work: Annotated[Path, typer.Option(help="Folder for data sets and checkpoints.")],
     data: Annotated[Path | None, typer.Option(help="COCO folder: images/ and annotations.json.")] = None,
     simulated: Annotated[int, typer.Option(help="Instead: so many parts of the simulated line.")] = 0,
+    surfaces: Annotated[
+        int, typer.Option("--simulated-surfaces", help="Instead: so many pictures of random surfaces.")
+    ] = 0,
     recipe: Annotated[RecipeName, typer.Option(help="How to train: see flows/tasks/recipes.py.")] = "starter",
     grouping: Annotated[Grouping, typer.Option(help="Which pictures show one part.")] = "picture",
     name: Annotated[str, typer.Option(help="Name of the bundle.")] = "starter",
@@ -45,24 +48,24 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     start_from: Annotated[Path | None, typer.Option(help="Checkpoint or bundle to start from.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Trained weights: skips the training.")] = None,
     epochs: Annotated[int, typer.Option(help="Overrides the recipe's epochs; 0 keeps them.")] = 0,
-    held_out: Annotated[
-        int, typer.Option(help="Simulated parts held out to choose by, and again to measure by.")
-    ] = 1000,
+    held_out: Annotated[int, typer.Option(help="Simulated parts to choose by, and again to measure by.")] = 1000,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
-    uncertain: Annotated[float, typer.Option(help="Share of good parts that may be uncertain.")] = 0.02,
+    escape: Annotated[float, typer.Option(help="Share of bad parts that may pass.")] = 0.02,
+    uncertain: Annotated[float, typer.Option(help="Share of good parts that may be uncertain or fail.")] = 0.02,
     overkill: Annotated[float, typer.Option(help="Share of good parts that may fail.")] = 0.004,
 ) -> None:
     """Train, evaluate, export and convert a network, and seal it into a bundle with its figures."""
-    if (data is None) == (simulated == 0):
-        raise typer.BadParameter("give either --data or --simulated")
+    if sum((data is not None, simulated > 0, surfaces > 0)) != 1:
+        raise typer.BadParameter("give one of --data, --simulated, --simulated-surfaces")
     console = Console()
     options = RECIPES[recipe].with_overrides(epochs=epochs, start_from=start_from, device=device, threads=threads)
     console.log("preparing pictures")
-    if data is None:
-        pictures = simulated_data(work / "simulated", count=simulated, held_out=held_out)
-    else:
+    made = simulated_surfaces if surfaces else simulated_data
+    if data is not None:
         pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
+    else:
+        pictures = made(work / "simulated", count=surfaces or simulated, held_out=held_out)
     if checkpoint is None:
         console.log("training")
         shown = replace(pictures, train=RECIPES[recipe].repeated(pictures.train))
@@ -78,7 +81,7 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         test=pictures.test,
         head=RECIPES[recipe].head,
         provenance=provenance_of(weights, options, dataset=pictures.description, repository=_REPOSITORY),
-        budget=Budget(overkill=overkill, uncertain=uncertain),
+        budget=Budget(escape=escape, overkill=overkill, uncertain=uncertain),
     )
     conversion = ConversionRequest(
         calibration=pictures.train[:: max(1, len(pictures.train) // _CALIBRATION)],

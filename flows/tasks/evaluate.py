@@ -119,7 +119,7 @@ def _truth(inspected: Sequence[Inspected], numbers: dict[str, int]) -> dict[str,
                     "bbox": [x0, y0, x1 - x0, y1 - y0],
                     "area": (x1 - x0) * (y1 - y0),
                     "iscrowd": 0,
-                    "segmentation": _rle(annotation.rings or (box,), part.picture.shape_hw),
+                    "segmentation": rle_of(annotation.rings or (box,), part.picture.shape_hw),
                 }
             )
     categories = [{"id": number, "name": name} for name, number in numbers.items()]
@@ -139,13 +139,13 @@ def _proposals(inspected: Sequence[Inspected], numbers: dict[str, int]) -> list[
                     "category_id": numbers[detection.class_name],
                     "bbox": [x0, y0, x1 - x0, y1 - y0],
                     "score": detection.confidence,
-                    "segmentation": _rle(detection.mask_polygon or (box,), part.picture.shape_hw),
+                    "segmentation": rle_of(detection.mask_polygon or (box,), part.picture.shape_hw),
                 }
             )
     return found
 
 
-def _rle(rings: Sequence[Polygon], shape_hw: tuple[int, int]) -> Any:
+def rle_of(rings: Sequence[Polygon], shape_hw: tuple[int, int]) -> Any:
     """Return the run-length code of the union of rings."""
     flat = [np.asarray(ring, dtype=np.float64).reshape(-1).tolist() for ring in rings if len(ring) >= 3]
     if not flat:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.tasks.checkpoints import CHECKPOINT_NAME, Checkpoint, write_checkpoint
+from flows.tasks.coco import Picture
 from flows.tasks.convert_openvino import pictures_to_blobs
+from flows.tasks.few_pictures import at_share, choose_input_size
+from flows.tasks.paste_defects import Pasting, paste_defects
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, RecipeName
 from flows.tasks.trainer import EpochReport, TrainingOptions, TrainingSet, shape_of_input
@@ -31,8 +34,11 @@ class FineTuning:
         batch_size: Pictures per step.
         learning_rate: The largest one.
         recipe: The rest of the options, by name.
-        input_px: Longer side of the input, a multiple of 32; 0 keeps that of the bundle to start from.
+        input_px: Longer side of the input, a multiple of 32; 0 keeps that of the bundle to start from, and without one
+            takes what the defects' sizes ask for.
         device: "cpu" or "cuda".
+        pasted: Pictures made by pasting defects onto good parts, for each defective one.
+        good_share: Share of good pictures among those shown; 0 keeps the recipe's repeats.
     """
 
     version: str
@@ -42,11 +48,13 @@ class FineTuning:
     recipe: RecipeName = "few-pictures"
     input_px: int = 0
     device: str = "cpu"
+    pasted: float = 0.0
+    good_share: float = 0.0
 
-    def options(self, base: Bundle | None) -> TrainingOptions:
-        """Return the trainer's options."""
+    def options(self, base: Bundle | None, pictures: Sequence[Picture]) -> TrainingOptions:
+        """Return the trainer's options for these training pictures."""
         recipe = RECIPES[self.recipe].options
-        known_px = max(base.manifest.input.shape_hw) if base else recipe.input_px
+        known_px = max(base.manifest.input.shape_hw) if base else choose_input_size(pictures)
         # The last third sees whole pictures, whatever the number of epochs.
         varied = replace(recipe.augmentation, mosaic_off_epochs=self.epochs // 3 if recipe.augmentation.mosaic else 0)
         return replace(
@@ -60,6 +68,19 @@ class FineTuning:
             device=self.device,
             augmentation=varied,
         )
+
+    def shown(self, pictures: Sequence[Picture], folder: Path) -> tuple[Picture, ...]:
+        """Return the pictures of an epoch: the given ones and those pasted into `folder`, each kind as often as wanted.
+
+        Raises:
+            ModelError: A picture cannot be read.
+        """
+        defective = sum(not picture.is_good for picture in pictures)
+        pasted = paste_defects(pictures, folder, Pasting(round(self.pasted * defective))) if self.pasted else ()
+        all_of_them = (*pictures, *pasted)
+        if self.good_share:
+            return at_share(all_of_them, self.good_share)
+        return RECIPES[self.recipe].repeated(all_of_them)
 
 
 def train_checkpoint(
@@ -81,10 +102,10 @@ def train_checkpoint(
     Raises:
         RestoreError: The base is not of this trainer's architecture.
     """
-    options = how.options(base)
+    options = how.options(base, data.train)
     if base is not None:
         options = replace(options, start_from=_restored(base, data, options, work))
-    shown = TrainingSet(data.class_names, RECIPES[how.recipe].repeated(data.train), data.val[:_VAL_WHILE_TRAINING])
+    shown = TrainingSet(data.class_names, how.shown(data.train, work / "pasted"), data.val[:_VAL_WHILE_TRAINING])
     # A stop arrives as an exception between two batches (Prefect's TerminationSignal), so nothing has to be asked for.
     weights = UltralyticsTrainer(work / "training").train(shown, options, on_epoch, lambda: False)
     about = Checkpoint(

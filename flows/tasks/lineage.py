@@ -18,10 +18,18 @@ TAG_CONVERTED_WITH: Final = "ussop.calibration_digest"
 TAG_INT8: Final = "ussop.int8"
 """`shipped`, or why the version stays at 16 bits."""
 _FIGURES: Final = {
-    "box_ap50": ("box", "ap50"),
-    "mask_ap50": ("mask", "ap50"),
-    "escape_rate": ("verdicts", "escape", "share"),
-    "overkill_rate": ("verdicts", "overkill", "share"),
+    "box_ap50": ("test", "box", "ap50"),
+    "mask_ap50": ("test", "mask", "ap50"),
+    "escape_rate": ("test", "verdicts", "escape", "share"),
+    "overkill_rate": ("test", "verdicts", "overkill", "share"),
+    "part_auroc": ("test", "part_auroc"),
+    "mask_iou_found": ("test", "mask_iou_found"),
+    "escape_allowed": ("proof", "escape", "allowed"),
+    "escape_at_most": ("proof", "escape", "at_most"),
+    "escape_parts_to_prove": ("proof", "escape", "more_parts"),
+    "overkill_allowed": ("proof", "overkill", "allowed"),
+    "overkill_at_most": ("proof", "overkill", "at_most"),
+    "overkill_parts_to_prove": ("proof", "overkill", "more_parts"),
 }
 _HANDED_ON: Final = (TAG_DATASET_DIGEST, TAG_TEST_SET, TAG_BASE_VERSION, TAG_FLOW_RUN, TAG_GIT_COMMIT)
 
@@ -35,7 +43,7 @@ def figures_of(bundle: Bundle) -> dict[str, float]:
     """What the bundle reaches on its test parts, as far as its manifest says."""
     found = {}
     for name, path in _FIGURES.items():
-        value: Any = bundle.manifest.metrics.get("test")
+        value: Any = bundle.manifest.metrics
         for step in path:
             value = value.get(step) if isinstance(value, dict) else None
         if isinstance(value, int | float):

@@ -12,10 +12,12 @@ from torch import nn
 
 from flows.tasks.choose_thresholds import Budget, choose_thresholds
 from flows.tasks.coco import Picture
-from flows.tasks.evaluate import average_precision, inspect_pictures
+from flows.tasks.error_analysis import analyse_errors
+from flows.tasks.evaluate import Inspected, average_precision, inspect_pictures
 from flows.tasks.export_onnx import export_onnx
 from flows.tasks.golden_pictures import add_golden_pictures
 from flows.tasks.rates import verdict_rates
+from flows.tasks.threshold_report import choice_of, proofs_of
 from flows.tasks.torch_parity import TorchParity, measure_parity
 from flows.tasks.trainer import Head
 from models.bundle import Bundle, seal_bundle
@@ -83,17 +85,13 @@ def assemble_onnx_bundle(
     bundle = seal_bundle(folder, _draft(request))
     on_step("choosing thresholds")
     reference = inspect_pictures(open_runtime(bundle, backend="onnxruntime", threads=THREADS), request.val)
+    chosen = choose_thresholds(reference, request.class_names, request.budget)
     limits = {
-        name: ClassThresholds(accept_below=t.accept_below, reject_above=t.reject_above)
-        for name, t in choose_thresholds(reference, request.class_names, request.budget).items()
+        name: ClassThresholds(accept_below=t.accept_below, reject_above=t.reject_above) for name, t in chosen.items()
     }
     bundle = seal_bundle(folder, bundle.manifest.model_copy(update={"thresholds": limits}))
     on_step(f"measuring onnx on {len(request.test)} held-out pictures")
-    figures = measure_artefact(open_runtime(bundle, backend="onnxruntime", threads=THREADS), request.test)
-    measured = bundle.manifest.onnx.model_copy(update={"metrics": figures})
-    bundle = seal_bundle(
-        folder, bundle.manifest.model_copy(update={"onnx": measured, "metrics": {"test": measured.metrics}})
-    )
+    bundle = _measured(bundle, request, choice_of(reference, chosen, request.budget))
     on_step("choosing golden pictures")
     bundle = add_golden_pictures(bundle, request.test, count=request.golden_count)
     shown = [bundle.root / g.path for g in bundle.manifest.golden]
@@ -106,18 +104,42 @@ def assemble_onnx_bundle(
     return bundle, parity
 
 
+def _measured(bundle: Bundle, request: BundleRequest, choice: dict[str, Any]) -> Bundle:
+    """Return the bundle with its figures on the test parts, and with what these prove of its thresholds."""
+    runtime = open_runtime(bundle, backend="onnxruntime", threads=THREADS)
+    inspected = inspect_pictures(runtime, request.test)
+    figures = figures_on(inspected, runtime.manifest)
+    thresholds = {name: t.to_thresholds() for name, t in bundle.manifest.thresholds.items()}
+    budget = request.budget
+    proofs = proofs_of(verdict_rates(inspected, thresholds), escape=budget.escape, overkill=budget.overkill)
+    metrics = {
+        "test": figures,
+        "threshold_choice": choice,
+        "proof": {name: asdict(found) for name, found in proofs.items()},
+    }
+    onnx = bundle.manifest.onnx.model_copy(update={"metrics": figures})
+    return seal_bundle(bundle.root, bundle.manifest.model_copy(update={"onnx": onnx, "metrics": metrics}))
+
+
 def measure_artefact(runtime: Runtime, pictures: Sequence[Picture]) -> dict[str, Any]:
     """Return what a runtime reaches on annotated pictures: average precision and rates of wrong verdicts."""
-    inspected = inspect_pictures(runtime, pictures)
-    thresholds = {name: t.to_thresholds() for name, t in runtime.manifest.thresholds.items()}
-    known = runtime.manifest.classes
-    annotated = {a.class_name for p in pictures for a in p.annotations}
+    return figures_on(inspect_pictures(runtime, pictures), runtime.manifest)
+
+
+def figures_on(inspected: Sequence[Inspected], manifest: Manifest) -> dict[str, Any]:
+    """Return the same of parts that were inspected before."""
+    thresholds = {name: t.to_thresholds() for name, t in manifest.thresholds.items()}
+    known = manifest.classes
+    annotated = {a.class_name for part in inspected for a in part.picture.annotations}
     class_names = (*known, *sorted(annotated - set(known)))
+    errors = analyse_errors(inspected, thresholds, class_names)
     return {
         "pictures": len(inspected),
         "box": average_precision(inspected, class_names, "bbox").to_json(),
         "mask": average_precision(inspected, class_names, "segm").to_json(),
         "verdicts": verdict_rates(inspected, thresholds).to_json(),
+        "part_auroc": errors.auroc,
+        "mask_iou_found": errors.mask_iou,
     }
 
 

@@ -72,6 +72,72 @@ def clopper_pearson(count: int, of: int, *, confidence: float = 0.95) -> Rate:
     return Rate(count, of, count / of if of else 0.0, low, high)
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Whether parts show that a share stays below what is allowed, and how many more would.
+
+    Attributes:
+        allowed: The share that is allowed.
+        count: Wrong verdicts seen.
+        of: Parts looked at.
+        at_most: With 95 % confidence the true share is no larger.
+        more_parts: So many more parts without a wrong verdict would prove `allowed`; 0 where it is proven.
+    """
+
+    allowed: float
+    count: int
+    of: int
+    at_most: float
+    more_parts: int
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether nothing is missing."""
+        return self.more_parts == 0
+
+
+def at_most(count: int, of: int, *, confidence: float = 0.95) -> float:
+    """Return the exact one-sided upper limit of a share.
+
+    Source:
+        Clopper and Pearson (1934); with no error among n parts it is 1 - 0.05^(1/n), the "rule of three".
+    """
+    return float(beta.ppf(confidence, count + 1, of - count)) if count < of else 1.0
+
+
+def proof(rate: Rate, allowed: float, *, confidence: float = 0.95) -> Proof:
+    """Return how far a measured share proves that the true one is at most `allowed`.
+
+    Parts to come are counted as if no further one were judged wrongly: fewer are never enough.
+
+    Raises:
+        ValueError: `allowed` is not in ]0, 1[, which no number of parts proves, or need not be proven.
+    """
+    if not 0.0 < allowed < 1.0:
+        raise ValueError(f"a share of {allowed} cannot be proven by counting parts")
+    limit = at_most(rate.count, rate.of, confidence=confidence)
+    if rate.of > 0 and limit <= allowed:
+        return Proof(allowed, rate.count, rate.of, limit, 0)
+    low, high = 0, 1
+    while at_most(rate.count, rate.of + high, confidence=confidence) > allowed:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        is_enough = at_most(rate.count, rate.of + middle, confidence=confidence) <= allowed
+        low, high = (low, middle) if is_enough else (middle, high)
+    return Proof(allowed, rate.count, rate.of, limit, high)
+
+
+def proof_text(name: str, kind: str, found: Proof) -> str:
+    """Return the proof as a sentence: what was seen, and what is missing."""
+    seen = f"{name}: {found.count} of {found.of} {kind} parts, at most {found.at_most:.1%} with 95 % confidence"
+    if found.is_proven:
+        return f"{seen}; {found.allowed:.1%} is proven"
+    if found.count > found.allowed * found.of:
+        return f"{seen}; that is more than the {found.allowed:.1%} allowed"
+    return f"{seen}; {found.more_parts} more {kind} parts without an error are needed to prove {found.allowed:.1%}"
+
+
 def verdict_rates(inspected: Sequence[Inspected], thresholds: Mapping[str, Thresholds]) -> VerdictRates:
     """Return the rates of the verdicts that the live decision gives at these thresholds."""
     decisions = [(part.picture.is_good, decide(part.detections, thresholds, Recipe()).decision) for part in inspected]

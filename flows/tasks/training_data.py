@@ -1,4 +1,4 @@
-"""The pictures of a training run: parts of the simulated line, or a COCO folder split by group."""
+"""The pictures of a training run: simulated parts or surfaces, or a COCO folder split by group."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.tasks.coco import Dataset, Picture, dataset_digest, read_coco
-from flows.tasks.simulated_dataset import write_simulated_dataset
+from flows.tasks.simulated_dataset import SURFACE_PX, write_simulated_dataset, write_surface_dataset
 from flows.tasks.split import magnetic_tile_groups, own_group, split_by_group
 from models.simulation import SimulatedLine
 from models.simulation.line import CROWDED_COUNTS
@@ -55,6 +55,29 @@ def simulated_data(
     description = {
         "kind": "simulated line",
         "seeds": _SEEDS,
+        "train_pictures": count,
+        "held_out_pictures": held_out,
+        "train_sha256": dataset_digest(sets["train"]),
+    }
+    train, val, test = (sets[name].pictures for name in ("train", "val", "test"))
+    return TrainingData(sets["train"].class_names, train, val, test, description)
+
+
+def simulated_surfaces(
+    folder: Path, *, count: int, held_out: int = HELD_OUT_SIMULATED, side_px: int = SURFACE_PX
+) -> TrainingData:
+    """Return `count` pictures of simulated surfaces to learn from, and others to choose and to measure by."""
+    wanted = {"train": (count, 0.65), "val": (held_out, 0.5), "test": (held_out, 0.5)}
+    sets = {
+        name: write_surface_dataset(
+            folder / name, seed=_SEEDS[name], count=pictures, side_px=side_px, defect_rate=defect_rate
+        )
+        for name, (pictures, defect_rate) in wanted.items()
+    }
+    description = {
+        "kind": "simulated surfaces",
+        "seeds": _SEEDS,
+        "side_px": side_px,
         "train_pictures": count,
         "held_out_pictures": held_out,
         "train_sha256": dataset_digest(sets["train"]),

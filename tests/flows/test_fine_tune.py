@@ -64,15 +64,23 @@ def test_candidate_with_lineage_and_metrics_follows_when_run(
     assert tags["ussop.base_version"] == base_version
     assert tags["ussop.bundle_version"] == "v1.1-test"
     assert float(tags["ussop.metric.escape_rate"]) >= 0.0
+    assert float(tags["ussop.metric.escape_parts_to_prove"]) > 100.0  # a handful of test parts proves nothing
+    assert 0.0 <= float(tags["ussop.metric.part_auroc"]) <= 1.0
     client = MlflowClient(platform.mlflow_url, platform.mlflow_url)
     run = client.get_run(str(version.run_id))
     assert run.info.status == "FINISHED"
     assert run.data.params["epochs"] == "2"
+    assert run.data.params["allowed_escape"] == "0.02"
     assert [m.step for m in client.get_metric_history(run.info.run_id, "metrics/mAP50_B_")] == [1, 2]
     assert run.data.tags["ussop.flow_run_id"] == run_id
     assert run.inputs is not None
     assert tags["ussop.dataset_digest"].startswith(run.inputs.dataset_inputs[0].dataset.digest)
-    assert {a.path for a in client.list_artifacts(run.info.run_id)} >= {"checkpoint", "onnx", "benchmark.json"}
+    assert {a.path for a in client.list_artifacts(run.info.run_id)} >= {
+        "checkpoint",
+        "onnx",
+        "errors",
+        "benchmark.json",
+    }
     assert run.data.metrics["benchmark.onnxruntime.f32.p95_ms"] > 0.0
     assert run.data.metrics["parity.torch.score_gap"] < 2e-3
     assert float(tags["ussop.latency_ms.openvino.f32"]) > 0.0
@@ -85,6 +93,11 @@ def test_candidate_with_lineage_and_metrics_follows_when_run(
     wanted = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
     artifacts = httpx.post(f"{platform.api}/artifacts/filter", json=wanted, trust_env=False).json()
     assert {a["type"]: a["data"] for a in artifacts}["progress"] == 100.0
+    shown = {a["key"]: a["data"] for a in artifacts}
+    assert "## Thresholds" in shown["fine-tune"]
+    assert "## Errors" in shown["fine-tune"]
+    chart = httpx.get(shown["errors-charts"].replace("localhost", "127.0.0.1"), trust_env=False)
+    assert chart.content.startswith(b"\x89PNG")
     assert len(read_coco(Path(tags["ussop.test_set"])).pictures) >= 4  # what the gate takes
 
 

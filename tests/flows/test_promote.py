@@ -76,7 +76,11 @@ def test_candidate_is_deployed_when_it_is_no_worse(platform: PrefectPlatform, te
     assert tags["ussop.gate"] == "passed"
     assert len(tags["ussop.gate.test_digest"]) == 64
     assert tags["ussop.deployed_at"]
-    assert _artifacts(platform, run_id, "image") == []  # no picture with two decisions
+    # No picture with two decisions, and no wrong verdict of which there would be a sheet.
+    assert {artifact["key"] for artifact in _artifacts(platform, run_id, "image")} == {"errors-charts"}
+    (report,) = _artifacts(platform, run_id, "markdown")
+    assert "to prove 2.0%" in report["data"]
+    assert "AUROC 1.0000" in report["data"]
 
 
 def test_candidate_is_blocked_with_reasons_and_a_person_may_override_when_it_is_worse(
@@ -149,7 +153,7 @@ def test_frozen_test_parts_are_found_by_lineage_and_figures_are_kept_when_nothin
         for name in (*drawn, "differing.jpg"):
             picture = read_image(rest.read_run_file(tags["ussop.gate.run_id"], name))
             assert picture.shape_hw[1] == 960
-    (image,) = _artifacts(platform, run_id, "image")
+    (image,) = [a for a in _artifacts(platform, run_id, "image") if a["key"] == "gate-differing"]
     # As a browser asks for a picture that a page of Prefect's UI shows.
     browser = {"Referer": "http://localhost:4200/", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "image"}
     shown = httpx.get(image["data"].replace("localhost", "127.0.0.1"), headers=browser, trust_env=False)

@@ -1,5 +1,6 @@
 """Thresholds lie between what good parts show and what defects show, and keep to the budget where these overlap."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from flows.tasks.choose_thresholds import Budget, choose_thresholds
 from flows.tasks.coco import Annotation, Picture
 from flows.tasks.evaluate import Inspected
+from flows.tasks.part_score import LOWEST
 from flows.tasks.rates import verdict_rates
+from flows.tasks.threshold_report import allowed_of, choice_of, proofs_of, threshold_markdown
 from models.detections import Detection, Extent
 
 BOX = (10.0, 10.0, 40.0, 40.0)
@@ -55,4 +58,68 @@ def test_a_class_without_an_example_gets_thresholds_when_others_have_some() -> N
     parts = _parts(np.full(20, 0.1), np.full(20, 0.9))
     limits = choose_thresholds(parts, ["crack", "dent"], Budget())
     assert set(limits) == {"crack", "dent"}
-    assert limits["dent"].accept_below >= Budget().lowest
+    assert limits["dent"].accept_below >= LOWEST
+
+
+def _of_classes(scores: dict[str, float], *, defective: bool) -> Inspected:
+    annotations = tuple(Annotation(name, BOX) for name in scores) if defective else ()
+    found = tuple(Detection(name, score, BOX, Extent(900.0, 30.0, 30.0)) for name, score in scores.items())
+    return Inspected(Picture(Path("part.jpg"), (100, 100), annotations), found)
+
+
+@pytest.mark.parametrize("escape", [0.02, 0.1])
+def test_allowed_escapes_hold_for_parts_when_two_classes_overlap_with_the_good_ones(escape: float) -> None:
+    rng = np.random.default_rng(3)
+    names = ("crack", "dent")
+    parts = [_of_classes({"crack": rng.beta(1, 9), "dent": rng.beta(1, 30)}, defective=False) for _ in range(400)] + [
+        _of_classes({names[k % 2]: rng.beta(5, 3) if k % 2 else rng.beta(3, 9)}, defective=True) for k in range(200)
+    ]
+    budget = Budget(escape=escape, overkill=0.01, uncertain=0.9)
+    limits = choose_thresholds(parts, names, budget)
+    rates = verdict_rates(parts, limits)
+    assert rates.escape.share <= escape
+    assert rates.overkill.share <= 0.01
+    # No more is left open than must be: half of the good parts still pass without a look.
+    assert rates.uncertain_good.share < 0.8
+
+
+def test_fewer_escapes_leave_more_parts_open_when_less_is_allowed() -> None:
+    rng = np.random.default_rng(4)
+    parts = _parts(rng.beta(1, 8, 500), rng.beta(4, 4, 300))
+    strict = choose_thresholds(parts, ["crack"], Budget(escape=0.01, uncertain=1.0))["crack"]
+    loose = choose_thresholds(parts, ["crack"], Budget(escape=0.1, uncertain=1.0))["crack"]
+    assert strict.accept_below < loose.accept_below
+
+
+def test_parts_are_rejected_later_when_a_false_reject_costs_more() -> None:
+    rng = np.random.default_rng(5)
+    parts = _parts(rng.beta(1, 6, 800), rng.beta(5, 3, 300))
+    budget = Budget(overkill=0.2, uncertain=1.0, defect_rate=0.3, left_open=0.0)
+    cheap = choose_thresholds(parts, ["crack"], replace(budget, overkill_cost=0.2))["crack"]
+    dear = choose_thresholds(parts, ["crack"], replace(budget, overkill_cost=50.0))["crack"]
+    assert cheap.reject_above < dear.reject_above
+    assert verdict_rates(parts, {"crack": dear}).overkill.count < verdict_rates(parts, {"crack": cheap}).overkill.count
+
+
+def test_choice_says_what_is_not_kept_when_the_network_separates_badly() -> None:
+    rng = np.random.default_rng(6)
+    parts = _parts(rng.uniform(0.1, 0.9, 200), rng.uniform(0.1, 0.9, 100))
+    budget = Budget(escape=0.02, uncertain=0.05)
+    limits = choose_thresholds(parts, ["crack"], budget)
+    said = choice_of(parts, limits, budget)
+    assert said["validation"]["uncertain_good"]["share"] + said["validation"]["overkill"]["share"] <= 0.05
+    assert len(said["not_kept"]) == 1
+    assert "allowed 2.0%" in said["not_kept"][0]
+    proofs = proofs_of(verdict_rates(parts, limits), escape=0.02, overkill=0.01)
+    metrics = {"threshold_choice": said, "proof": {name: asdict(found) for name, found in proofs.items()}}
+    text = "\n".join(threshold_markdown(metrics))
+    assert "Not kept: escape of" in text
+    assert "that is more than the 2.0% allowed" in text
+    assert allowed_of(metrics) == (0.02, 0.01)
+    assert threshold_markdown({}) == []
+
+
+@pytest.mark.parametrize("wrong", [{"escape": 1.5}, {"overkill_cost": -1.0}])
+def test_a_budget_is_refused_when_it_is_none(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Budget(**wrong)

@@ -6,7 +6,7 @@ import pytest
 
 from flows.tasks.coco import Annotation, Picture
 from flows.tasks.evaluate import Inspected
-from flows.tasks.rates import clopper_pearson, verdict_rates
+from flows.tasks.rates import at_most, clopper_pearson, proof, proof_text, verdict_rates
 from models.detections import Detection, Extent
 from models.recipe import Thresholds
 
@@ -59,3 +59,40 @@ def test_escapes_and_overkill_are_told_apart_when_parts_are_judged() -> None:
     assert (rates.overkill.count, rates.overkill.of) == (1, 2)
     assert (rates.uncertain.count, rates.uncertain.of) == (1, 6)
     assert (rates.uncertain_defective.count, rates.uncertain_good.count) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "allowed", "more"),
+    [
+        (0, 0, 0.02, 149),  # ln 0.05 / ln 0.98 = 148.3
+        (0, 149, 0.02, 0),
+        (0, 148, 0.02, 1),
+        (0, 100, 0.01, 199),
+        (1, 93, 0.05, 0),  # tables of acceptance sampling: 93 parts with one error for 5 %
+        (1, 92, 0.05, 1),
+        (30, 100, 0.5, 0),
+    ],
+)
+def test_missing_parts_are_those_of_the_tables_when_no_more_error_follows(
+    count: int, of: int, allowed: float, more: int
+) -> None:
+    found = proof(clopper_pearson(count, of), allowed)
+    assert found.more_parts == more
+    assert found.is_proven == (more == 0)
+    assert at_most(count, of + more) <= allowed
+    if more:
+        assert at_most(count, of + more - 1) > allowed
+
+
+def test_a_sentence_says_what_is_missing_when_a_share_is_not_proven() -> None:
+    assert proof_text("escape", "defective", proof(clopper_pearson(0, 40), 0.05)) == (
+        "escape: 0 of 40 defective parts, at most 7.2% with 95 % confidence; "
+        "19 more defective parts without an error are needed to prove 5.0%"
+    )
+    assert proof_text("overkill", "good", proof(clopper_pearson(0, 59), 0.05)).endswith("5.0% is proven")
+
+
+@pytest.mark.parametrize("allowed", [0.0, 1.0])
+def test_a_proof_is_refused_when_no_number_of_parts_gives_it(allowed: float) -> None:
+    with pytest.raises(ValueError, match="cannot be proven"):
+        proof(clopper_pearson(0, 10), allowed)

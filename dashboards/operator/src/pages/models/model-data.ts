@@ -49,18 +49,45 @@ export interface Figure {
   readonly value: number;
 }
 
+/** Said in a sentence of their own; see `proofsOf`. */
+const OF_A_PROOF = /_(allowed|at_most|parts_to_prove)$/;
+
 /** The few figures of a version worth a place on its card: box and mask mAP first. */
-export function figuresOf(metrics: Readonly<Record<string, number>>, most = 4): readonly Figure[] {
+export function figuresOf(metrics: Readonly<Record<string, number>>, most = 5): readonly Figure[] {
   const rank = (name: string) => {
-    const order = [/map50(?!.?95)|ap50/i, /map/i, /escape/i, /overkill/i, /recall/i, /precision/i, /p95|latency/i];
+    const order = [/map50(?!.?95)|ap50/i, /map/i, /auroc/i, /escape/i, /overkill/i, /recall/i, /precision/i, /p95|latency/i];
     const place = order.findIndex((pattern) => pattern.test(name));
     return place < 0 ? order.length : place;
   };
   return Object.entries(metrics)
-    .filter(([, value]) => Number.isFinite(value))
+    .filter(([name, value]) => Number.isFinite(value) && !OF_A_PROOF.test(name))
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b))
     .slice(0, most)
     .map(([name, value]) => ({ name: name.replace(/^metrics\//, ""), value }));
+}
+
+export type Wrong = "escape" | "overkill";
+
+export interface Proof {
+  readonly kind: Wrong;
+  /** Share of the test parts judged wrongly, and the upper limit of the true share with 95 % confidence. */
+  readonly share: number;
+  readonly atMost: number;
+  readonly allowed: number;
+  /** Parts without an error that are missing; 0 where the allowed share is proven. */
+  readonly parts: number;
+  readonly state: "proven" | "missing" | "exceeded";
+}
+
+/** What the test parts prove of a version's wrong verdicts; nothing for a version from before this was worked out. */
+export function proofsOf(metrics: Readonly<Record<string, number>>): readonly Proof[] {
+  const kinds: readonly Wrong[] = ["escape", "overkill"];
+  return kinds.flatMap((kind) => {
+    const [share, atMost, allowed, parts] = ["rate", "at_most", "allowed", "parts_to_prove"].map((name) => metrics[`${kind}_${name}`]);
+    if (share === undefined || atMost === undefined || allowed === undefined || parts === undefined) return [];
+    const state = parts === 0 ? "proven" : share > allowed ? "exceeded" : "missing";
+    return [{ kind, share, atMost, allowed, parts, state }];
+  });
 }
 
 export interface Curves {

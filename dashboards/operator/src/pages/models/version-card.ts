@@ -7,7 +7,7 @@ import { formatRoute } from "../../app/route-data";
 import { locale, t } from "../../i18n/locale";
 import "../../parts/icon";
 import { shared } from "../../styles/shared";
-import { actionsOf, figuresOf } from "./model-data";
+import { actionsOf, figuresOf, proofsOf } from "./model-data";
 import type { Version } from "./model-data";
 
 export type Act = "deploy" | "rollback" | "gate";
@@ -105,6 +105,8 @@ export class VersionCard extends UssopElement {
       ${figures.length > 0
         ? html`<dl>${figures.map((figure) => html`<div><dt>${isKnown(figure.name) ? t(`compare.${figure.name}`) : figure.name.replaceAll("_", " ")}</dt><dd class="number">${SHARES.has(figure.name) ? locale.percent(figure.value, 1) : locale.number(figure.value, figure.value < 10 ? 3 : 0)}</dd></div>`)}</dl>`
         : nothing}
+      ${proofsOf(one.metrics).map((proof) => html`<p class="small proof">${t(`models.proof_${proof.kind}`, { share: locale.percent(proof.share, 1), limit: locale.percent(proof.atMost, 1) })}
+        ${t(proof.state === "missing" ? `models.proof_missing_${proof.kind}` : `models.proof_${proof.state}`, { allowed: locale.percent(proof.allowed, 1), parts: locale.number(proof.parts) })}</p>`)}
       ${below}
     </article>`;
   }

@@ -1,0 +1,46 @@
+"""What is shown in training follows the options: pasted pictures, the share of good ones, the size of the input."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the train extra")
+
+from flows.tasks.coco import Picture
+from flows.tasks.few_pictures import choose_input_size
+from flows.tasks.fine_tuning import FineTuning
+from flows.tasks.recipes import RECIPES
+from flows.tasks.simulated_dataset import write_surface_dataset
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Picture, ...]:
+    """Twenty surfaces, some of them good."""
+    return write_surface_dataset(tmp_path_factory.mktemp("surfaces"), seed=9, count=20, side_px=160).pictures
+
+
+def _how(**options: float) -> FineTuning:
+    return FineTuning("v1", epochs=9, batch_size=4, learning_rate=0.001, **options)  # type: ignore[arg-type]
+
+
+def test_recipe_decides_what_is_shown_when_nothing_is_asked_for(pictures: tuple[Picture, ...], tmp_path: Path) -> None:
+    assert _how().shown(pictures, tmp_path) == RECIPES["few-pictures"].repeated(pictures)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pasted_pictures_and_good_ones_make_up_the_share_when_both_are_asked_for(
+    pictures: tuple[Picture, ...], tmp_path: Path
+) -> None:
+    defective = sum(not p.is_good for p in pictures)
+    shown = _how(pasted=1.0, good_share=0.75).shown(pictures, tmp_path)
+    pasted = {p.path for p in shown if p.path.parent == tmp_path}
+    assert 0.5 * defective <= len(pasted) <= defective
+    assert {p.path for p in pictures} <= {p.path for p in shown}
+    assert sum(p.is_good for p in shown) / len(shown) == pytest.approx(0.75, abs=0.02)
+
+
+def test_input_fits_the_defects_when_there_is_no_version_to_start_from(pictures: tuple[Picture, ...]) -> None:
+    assert _how().options(None, pictures).input_px == choose_input_size(pictures)
+    assert _how(input_px=96).options(None, pictures).input_px == 96
