@@ -4,7 +4,7 @@ Pydantic would read `"no"` as false and `"20"` as 20, against what the API says 
 pass until the day it means something else.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Strict
 
@@ -15,5 +15,6 @@ def _as_whole(value: object) -> object:
 
 
 Flag = Annotated[bool, Strict()]
-Whole = Annotated[int, Strict(), BeforeValidator(_as_whole)]
+Whole: Final = BeforeValidator(_as_whole)
+"""Stands last, as in `Annotated[int, Field(strict=True, ge=0), Whole]`: the schema leaves out limits that follow."""
 Number = Annotated[float, Strict()]

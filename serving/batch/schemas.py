@@ -126,6 +126,6 @@ class BatchReport(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    total: Annotated[Whole, Field(ge=0)]
-    failed: Annotated[Whole, Field(ge=0)]
+    total: Annotated[int, Field(strict=True, ge=0), Whole]
+    failed: Annotated[int, Field(strict=True, ge=0), Whole]
     errors: Annotated[list[PictureError], Field(max_length=MOST_ERRORS)] = []

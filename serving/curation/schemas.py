@@ -16,7 +16,7 @@ RANDOM_AUDIT = "random_audit"
 MOST_SEED = 2**31 - 1
 
 Share = Annotated[Number, Field(gt=0, le=1, allow_inf_nan=False)]
-Seed = Annotated[Whole, Field(ge=0, le=MOST_SEED)]
+Seed = Annotated[int, Field(strict=True, ge=0, le=MOST_SEED), Whole]
 
 
 def lot_of(seed: int, inspection_id: str) -> float:

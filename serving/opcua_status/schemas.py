@@ -21,15 +21,15 @@ class Heartbeat(BaseModel):
     endpoint: Annotated[str, Field(max_length=300)]
     nodes: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=1100)]
     """Node ids of the stations and of the status, without the namespace."""
-    station_count: Annotated[Whole, Field(ge=0)]
-    sessions: Annotated[Whole, Field(ge=0)]
-    subscriptions: Annotated[Whole, Field(ge=0)]
+    station_count: Annotated[int, Field(strict=True, ge=0), Whole]
+    sessions: Annotated[int, Field(strict=True, ge=0), Whole]
+    subscriptions: Annotated[int, Field(strict=True, ge=0), Whole]
     insecure: Flag
     """Whether clients without a certificate may read."""
     machine_vision: Flag
     """Whether the stations are also vision systems as OPC 40100-1 has them."""
     certificate_expires_at: Moment
-    last_seq: Annotated[Whole, Field(ge=0)]
+    last_seq: Annotated[int, Field(strict=True, ge=0), Whole]
     """The last event that its nodes show."""
 
 

@@ -52,7 +52,7 @@ class BenchmarkRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model_key: ModelKey = "detector"
-    iterations: Annotated[Whole, Field(ge=1, le=1000)] = 50
+    iterations: Annotated[int, Field(strict=True, ge=1, le=1000), Whole] = 50
 
 
 class BenchmarkOut(BaseModel):

@@ -134,7 +134,7 @@ class ChunkIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[Whole, Field(ge=1, le=MOST_AT_ONCE)] = 200
+    limit: Annotated[int, Field(strict=True, ge=1, le=MOST_AT_ONCE), Whole] = 200
 
 
 class CleanupOut(BaseModel):

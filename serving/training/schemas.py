@@ -15,8 +15,8 @@ class TrainingIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
-    epochs: Annotated[Whole, Field(ge=1, le=1000)] = 20
-    batch_size: Annotated[Whole, Field(ge=1, le=256)] = 8
+    epochs: Annotated[int, Field(strict=True, ge=1, le=1000), Whole] = 20
+    batch_size: Annotated[int, Field(strict=True, ge=1, le=256), Whole] = 8
     learning_rate: Annotated[Number, Field(gt=0.0, le=0.1)] = 0.001
     model_name: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,63})?$")] = ""
 
