@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 ADMIN_PASSWORD = "bench-only-password"
-_READY_DEADLINE_S = 60.0
+_READY_DEADLINE_S = 180.0
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def test_list_and_file_follow_the_verdict_that_holds(screen: Screen, tmp_path: P
     overruled = inspect_square(screen.base_url, "red", part_id="D-1")
     inspect_square(screen.base_url, "blue", part_id="E-2")
     inspect_square(screen.base_url, None, part_id="F-3")
-    with httpx.Client(base_url=screen.base_url, trust_env=False) as client:
+    with httpx.Client(base_url=screen.base_url, trust_env=False, timeout=20.0) as client:
         body = {"decision": "pass", "reason": "a reflection"}
         headers = bearer(log_in(client, "operator"))
         client.post(f"/api/v1/inspect/{overruled}/overrule", json=body, headers=headers).raise_for_status()
@@ -84,7 +84,7 @@ def test_station_measures_when_its_camera_has_seen_a_checkerboard(screen: Screen
     page.get_by_role("button", name=re.compile("Take over")).click()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved. It holds from the next part on.")).to_be_visible()
-    with httpx.Client(base_url=screen.base_url, trust_env=False) as client:
+    with httpx.Client(base_url=screen.base_url, trust_env=False, timeout=20.0) as client:
         stations = client.get("/api/v1/stations", headers=bearer(log_in(client, "viewer"))).json()["stations"]
     assert abs(stations[0]["mm_per_px"] - 0.25) < 0.005
     assert screen.complaints == []
@@ -120,7 +120,7 @@ def test_station_measures_when_a_known_length_is_drawn(screen: Screen) -> None:
     page.get_by_label("scratch: From px").fill("12,5")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved. It holds from the next part on.")).to_be_visible()
-    with httpx.Client(base_url=screen.base_url, trust_env=False) as client:
+    with httpx.Client(base_url=screen.base_url, trust_env=False, timeout=20.0) as client:
         headers = bearer(log_in(client, "viewer"))
         stations = client.get("/api/v1/stations", headers=headers).json()["stations"]
     assert abs(stations[0]["mm_per_px"] - 0.5) < 0.05  # 16 mm over half of 64 pixels

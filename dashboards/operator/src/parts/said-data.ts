@@ -1,10 +1,8 @@
 /** What the platform says by a code and its figures, in the language of whoever looks; without a code in English. */
-import { en } from "../i18n/en";
-import { locale, t } from "../i18n/locale";
+import { isKnown, locale, t } from "../i18n/locale";
 import type { MessageKey } from "../i18n/locale";
 
 type Figures = Readonly<Record<string, string | number>>;
-const isKnown = (key: string): key is MessageKey => key in en;
 const RATES = ["now", "before"] as const;
 const SHARES: ReadonlySet<string> = new Set(["newest", "centre", "sigma"]);
 const DECISIONS: ReadonlySet<string> = new Set(["pass", "fail", "uncertain"]);
