@@ -85,6 +85,25 @@ class GateRules:
 
 
 @dataclass(frozen=True, slots=True)
+class GateWord:
+    """One thing that the gate says: in English, and as a code with figures for who says it in another language.
+
+    Attributes:
+        code: Which sentence it is.
+        text: The sentence.
+        params: What stands in its places.
+    """
+
+    code: str
+    text: str
+    params: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class GateJudgement:
     """Whether a candidate may be deployed.
 
@@ -94,9 +113,9 @@ class GateJudgement:
         unfit: Why not even a person's override can deploy it; empty otherwise.
     """
 
-    reasons: tuple[str, ...] = field(default=())
-    remarks: tuple[str, ...] = field(default=())
-    unfit: tuple[str, ...] = field(default=())
+    reasons: tuple[GateWord, ...] = field(default=())
+    remarks: tuple[GateWord, ...] = field(default=())
+    unfit: tuple[GateWord, ...] = field(default=())
 
     @property
     def passed(self) -> bool:
@@ -128,58 +147,73 @@ def judge(
         rules: The rest.
         golden: The golden pictures of the deployed version that the candidate judges otherwise.
     """
-    escapes: list[str] = []
-    others: list[str] = []
+    escapes: list[GateWord] = []
+    others: list[GateWord] = []
     for difference in golden:
         is_escape = difference.expected == "fail" and difference.found == "pass"
-        (escapes if is_escape and rules.golden_binds else others).append(_text(difference))
+        (escapes if is_escape and rules.golden_binds else others).append(_golden(difference))
     unfit = tuple(_not_deployable(candidate))
     reasons = (*_evidence(candidate), *unfit, *_worse(candidate, deployed), *escapes, *_broken(candidate, rules))
     return GateJudgement(reasons, (*others, *_not_shown(candidate)), unfit)
 
 
-def _evidence(candidate: MeasuredVersion) -> Iterator[str]:
+def _evidence(candidate: MeasuredVersion) -> Iterator[GateWord]:
     if candidate.escape.of == 0:
-        yield "the test set has no defective part: the escape rate is unknown"
+        yield GateWord("no_defective_part", "the test set has no defective part: the escape rate is unknown")
     if candidate.overkill.of == 0:
-        yield "the test set has no good part: the overkill rate is unknown"
+        yield GateWord("no_good_part", "the test set has no good part: the overkill rate is unknown")
 
 
-def _not_deployable(candidate: MeasuredVersion) -> Iterator[str]:
+def _not_deployable(candidate: MeasuredVersion) -> Iterator[GateWord]:
     if candidate.golden_pictures == 0:
-        yield "the bundle has no golden pictures: no machine could test itself with it"
+        yield GateWord("no_golden", "the bundle has no golden pictures: no machine could test itself with it")
 
 
-def _worse(candidate: MeasuredVersion, deployed: MeasuredVersion) -> Iterator[str]:
+def _worse(candidate: MeasuredVersion, deployed: MeasuredVersion) -> Iterator[GateWord]:
     if lost := sorted(set(deployed.classes) - set(candidate.classes)):
-        yield f"classes are lost: {', '.join(lost)}"
+        yield GateWord("classes_lost", f"classes are lost: {', '.join(lost)}", {"classes": ", ".join(lost)})
     if candidate.escape.count > deployed.escape.count:
-        yield f"more escapes: {rate_text(candidate.escape)}, deployed {rate_text(deployed.escape)}"
+        yield _compared("more_escapes", "more escapes", candidate.escape, deployed.escape)
     if candidate.overkill.low > deployed.overkill.high:
-        yield f"clearly more overkill: {rate_text(candidate.overkill)}, deployed {rate_text(deployed.overkill)}"
+        yield _compared("more_overkill", "clearly more overkill", candidate.overkill, deployed.overkill)
     if candidate.uncertain.low > deployed.uncertain.high:
-        yield f"clearly more uncertain: {rate_text(candidate.uncertain)}, deployed {rate_text(deployed.uncertain)}"
+        yield _compared("more_uncertain", "clearly more uncertain", candidate.uncertain, deployed.uncertain)
     for name, before in sorted(deployed.recall.items()):
         now = candidate.recall.get(name)
         if now is not None and now.high < before.low:
-            yield f"clearly less recall of {name}: {rate_text(now)}, deployed {rate_text(before)}"
+            yield _compared("less_recall", f"clearly less recall of {name}", now, before, {"class_name": name})
 
 
-def _broken(candidate: MeasuredVersion, rules: GateRules) -> Iterator[str]:
+def _broken(candidate: MeasuredVersion, rules: GateRules) -> Iterator[GateWord]:
     for check in candidate.parity:
         if check.broken:
-            yield f"parity: {check.runs_on}: {check.broken}"
-    if candidate.latency_p95_ms > rules.latency_budget_ms:
-        yield f"too slow: p95 {candidate.latency_p95_ms:.1f} ms, budget {rules.latency_budget_ms:g} ms"
+            params = {"runs_on": check.runs_on, "detail": check.broken}
+            yield GateWord("parity", f"parity: {check.runs_on}: {check.broken}", params)
+    found_ms, budget_ms = candidate.latency_p95_ms, rules.latency_budget_ms
+    if found_ms > budget_ms:
+        text = f"too slow: p95 {found_ms:.1f} ms, budget {budget_ms:g} ms"
+        yield GateWord("too_slow", text, {"p95_ms": found_ms, "budget_ms": budget_ms})
 
 
-def _not_shown(candidate: MeasuredVersion) -> Iterator[str]:
+def _not_shown(candidate: MeasuredVersion) -> Iterator[GateWord]:
     if not any(check.runs_on.startswith("torch") for check in candidate.parity):
-        yield "torch: not compared, the bundle carries no comparison with the network that was trained"
+        text = "torch: not compared, the bundle carries no comparison with the network that was trained"
+        yield GateWord("torch_not_compared", text)
 
 
-def _text(difference: GoldenDifference) -> str:
-    return f"golden picture {difference.picture}: {difference.found}, deployed {difference.expected}"
+def _golden(difference: GoldenDifference) -> GateWord:
+    text = f"golden picture {difference.picture}: {difference.found}, deployed {difference.expected}"
+    params = {"picture": difference.picture, "found": difference.found, "expected": difference.expected}
+    return GateWord("golden_differs", text, params)
+
+
+def _compared(code: str, words: str, now: Rate, before: Rate, params: Mapping[str, str] | None = None) -> GateWord:
+    figures = {
+        f"{side}_{name}": getattr(rate, name)
+        for side, rate in (("now", now), ("before", before))
+        for name in ("count", "of", "share", "low", "high")
+    }
+    return GateWord(code, f"{words}: {rate_text(now)}, deployed {rate_text(before)}", {**figures, **(params or {})})
 
 
 def rate_text(rate: Rate) -> str:

@@ -68,8 +68,11 @@ class GateRecord:
             "version": self.candidate.version,
             "compared_with": self.deployed.version,
             "outcome": self.outcome,
-            "reasons": list(self.judgement.reasons),
-            "remarks": list(self.judgement.remarks),
+            "reasons": [word.text for word in self.judgement.reasons],
+            "remarks": [word.text for word in self.judgement.remarks],
+            # The same, in the same order, for those who say it in another language.
+            "reason_words": [{"code": word.code, "params": dict(word.params)} for word in self.judgement.reasons],
+            "remark_words": [{"code": word.code, "params": dict(word.params)} for word in self.judgement.remarks],
             "rules": asdict(self.rules),
             "test_set": {"digest": self.test_digest, "pictures": self.test_pictures},
             "candidate": asdict(self.candidate),

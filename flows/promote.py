@@ -89,12 +89,16 @@ def promote(
         _show(rest, settings, record, mark, Path(scratch))
         if record.outcome != "blocked":
             promote_version(rest, candidate, replaced=deployed)
-    reasons = "; ".join(record.judgement.reasons)
+    reasons = "; ".join(word.text for word in record.judgement.reasons)
     get_run_logger().info("version %s: %s. %s", candidate.version, record.outcome, reasons)
     return Completed(
         name=record.outcome.capitalize(),
         message=reasons or f"version {candidate.version} is deployed",
-        data={"version": candidate.version, "outcome": record.outcome, "reasons": list(record.judgement.reasons)},
+        data={
+            "version": candidate.version,
+            "outcome": record.outcome,
+            "reasons": [word.text for word in record.judgement.reasons],
+        },
     )
 
 
@@ -197,7 +201,8 @@ def _keep(url: str, record: GateRecord, folder: Path) -> GateMark:
         run.log_files(folder)
     return GateMark(
         outcome=record.outcome,
-        reasons=record.judgement.reasons,
+        reasons=tuple(word.text for word in record.judgement.reasons),
+        reason_codes=tuple(word.code for word in record.judgement.reasons),
         test_digest=record.test_digest,
         run_id=run.run_id,
         flow_run_id=record.context["flow_run_id"],

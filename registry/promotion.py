@@ -16,6 +16,7 @@ from registry.version import (
     TAG_GATE,
     TAG_GATE_AT,
     TAG_GATE_FLOW_RUN,
+    TAG_GATE_REASON_CODES,
     TAG_GATE_REASONS,
     TAG_GATE_RUN,
     TAG_GATE_TEST_DIGEST,
@@ -32,6 +33,7 @@ class GateMark:
     Attributes:
         outcome: `passed`, `blocked` or `overridden`.
         reasons: What speaks against the version.
+        reason_codes: The same for machines.
         test_digest: Of the pictures it was judged on.
         run_id: The run in MLflow that keeps figures and pictures.
         flow_run_id: The flow run in Prefect, empty outside of one.
@@ -48,6 +50,7 @@ class GateMark:
     judged_at: str
     override_reason: str = ""
     approved_by: str = ""
+    reason_codes: tuple[str, ...] = ()
 
 
 def mark_gate(rest: MlflowRest, version: ModelVersion, mark: GateMark) -> None:
@@ -58,6 +61,7 @@ def mark_gate(rest: MlflowRest, version: ModelVersion, mark: GateMark) -> None:
     """
     tags = {
         TAG_GATE_REASONS: "; ".join(mark.reasons),
+        TAG_GATE_REASON_CODES: " ".join(mark.reason_codes),
         TAG_GATE_TEST_DIGEST: mark.test_digest,
         TAG_GATE_RUN: mark.run_id,
         TAG_GATE_FLOW_RUN: mark.flow_run_id,

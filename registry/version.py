@@ -28,6 +28,7 @@ TAG_DEPLOYED_AT: Final = "ussop.deployed_at"
 # What the gate said: `passed`, `blocked` or `overridden`, why, on which pictures, and where its figures are kept.
 TAG_GATE: Final = "ussop.gate"
 TAG_GATE_REASONS: Final = "ussop.gate.reasons"
+TAG_GATE_REASON_CODES: Final = "ussop.gate.reason_codes"
 TAG_GATE_TEST_DIGEST: Final = "ussop.gate.test_digest"
 TAG_GATE_RUN: Final = "ussop.gate.run_id"
 TAG_GATE_FLOW_RUN: Final = "ussop.gate.flow_run_id"

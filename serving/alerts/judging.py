@@ -12,7 +12,7 @@ from sqlmodel import Session
 from serving.alerts import control_chart, drift, samples
 from serving.alerts.rules import RuleValues
 from serving.alerts.samples import PartSample
-from serving.alerts.schemas import Severity
+from serving.alerts.schemas import Said, Severity
 
 _MOST_PARTS: Final = 5000
 _MOST_SUBGROUP_PARTS: Final = 600
@@ -34,6 +34,7 @@ class Finding:
         title: What is wrong, in short.
         message: What is wrong, with the figures.
         unsure: Why the rule cannot say; empty where it can. Its alert stays as it is for a while.
+        said: The message, or why the rule cannot say, for machines.
     """
 
     rule: str
@@ -42,6 +43,7 @@ class Finding:
     title: str = ""
     message: str = ""
     unsure: str = ""
+    said: Said | None = None
 
     @property
     def dedupe_key(self) -> str:
@@ -59,7 +61,11 @@ def judge_window(session: Session, station_id: str, rules: RuleValues, now: date
     parts = samples.parts_since(session, station_id, now - timedelta(minutes=rules.alert_window_min), _MOST_PARTS)
     if len(parts) < rules.alert_least_parts:
         why = f"{len(parts)} parts in {rules.alert_window_min} min, and {rules.alert_least_parts} are needed"
-        yield from (Finding(rule, station_id, unsure=why) for rule in WINDOW_RULES if rule not in off)
+        said = Said(
+            "too_few_parts",
+            {"parts": len(parts), "window_min": rules.alert_window_min, "needed": rules.alert_least_parts},
+        )
+        yield from (Finding(rule, station_id, unsure=why, said=said) for rule in WINDOW_RULES if rule not in off)
         return
     if rules.pass_rate_target_percent > 0:
         yield _pass_rate(station_id, parts, rules)
@@ -77,7 +83,9 @@ def _pass_rate(station_id: str, parts: Sequence[PartSample], rules: RuleValues) 
         f"Pass rate {rate:.3g}% is below the {target:g}% target "
         f"(station {station_id}, {len(parts)} parts in {rules.alert_window_min} min)"
     )
-    return Finding("pass_rate", station_id, "warning", "Pass rate below threshold", message)
+    figures = {"percent": rate, "target_percent": target, "parts": len(parts), "window_min": rules.alert_window_min}
+    said = Said("pass_rate_low", figures)
+    return Finding("pass_rate", station_id, "warning", "Pass rate below threshold", message, said=said)
 
 
 def _cycle_time(station_id: str, parts: Sequence[PartSample], takt_s: float) -> Finding:
@@ -87,7 +95,8 @@ def _cycle_time(station_id: str, parts: Sequence[PartSample], takt_s: float) -> 
     if cycle_s <= takt_s:
         return Finding("cycle_time", station_id)
     message = f"A part every {cycle_s:.3g} s (median of {len(gaps)}) at station {station_id}; the takt is {takt_s:g} s"
-    return Finding("cycle_time", station_id, "warning", "Cycle time above takt", message)
+    said = Said("cycle_time_above_takt", {"cycle_s": cycle_s, "gaps": len(gaps), "takt_s": takt_s})
+    return Finding("cycle_time", station_id, "warning", "Cycle time above takt", message, said=said)
 
 
 def _inspection_time(station_id: str, parts: Sequence[PartSample], takt_s: float) -> Finding:
@@ -95,7 +104,8 @@ def _inspection_time(station_id: str, parts: Sequence[PartSample], takt_s: float
     if slow_s <= takt_s:
         return Finding("inspection_time", station_id)
     message = f"One inspection in twenty takes {slow_s:.3g} s or more at station {station_id}; the takt is {takt_s:g} s"
-    return Finding("inspection_time", station_id, "error", "Inspection slower than takt", message)
+    said = Said("inspection_slower_than_takt", {"slow_s": slow_s, "takt_s": takt_s})
+    return Finding("inspection_time", station_id, "error", "Inspection slower than takt", message, said=said)
 
 
 def judge_control_chart(session: Session, station_id: str, rules: RuleValues, now: datetime) -> Iterator[Finding]:
@@ -113,12 +123,14 @@ def judge_control_chart(session: Session, station_id: str, rules: RuleValues, no
     for _ in range(2):  # the share of rejects may ask for larger subgroups than those it was taken from
         rejected = samples.rejections(session, station_id, skip=today % size, limit=_SUBGROUPS * size)
         if len(rejected) < _SUBGROUPS * size:
-            yield Finding("control_chart", station_id, unsure=f"fewer than {_SUBGROUPS} subgroups of {size} parts")
+            why, said = f"fewer than {_SUBGROUPS} subgroups of {size} parts", {"subgroups": _SUBGROUPS, "size": size}
+            yield Finding("control_chart", station_id, unsure=why, said=Said("too_few_subgroups", said))
             return
         baseline = rejected[: control_chart.BASELINE_SUBGROUPS * size]
         needed = control_chart.needed_size(sum(baseline) / len(baseline), rules.control_chart_parts)
         if needed is None or needed > _MOST_SUBGROUP_PARTS:
-            yield Finding("control_chart", station_id, unsure="rejects, or passes, are too rare for a p-chart")
+            why = "rejects, or passes, are too rare for a p-chart"
+            yield Finding("control_chart", station_id, unsure=why, said=Said("too_rare"))
             return
         if needed <= size:
             break
@@ -137,7 +149,15 @@ def _of_signal(station_id: str, signal: control_chart.Signal, size: int) -> Find
     )
     title = "More rejects than usual" if signal.above else "Fewer rejects than usual"
     severity: Severity = "error" if signal.above and signal.rule == 1 else "warning"
-    return Finding("control_chart", station_id, severity, title, message)
+    figures = {
+        "rule": signal.rule,
+        "newest": signal.newest,
+        "centre": signal.centre,
+        "sigma": signal.sigma,
+        "size": size,
+    }
+    said = Said("rejects_above" if signal.above else "rejects_below", figures)
+    return Finding("control_chart", station_id, severity, title, message, said=said)
 
 
 def judge_drift(session: Session, station_id: str, rules: RuleValues) -> Iterator[Finding]:
@@ -150,13 +170,15 @@ def judge_drift(session: Session, station_id: str, rules: RuleValues) -> Iterato
     reference = samples.look_at(session, station_id, skip=wanted, limit=_REFERENCE_TIMES * wanted)
     if len(reference.scores) < _REFERENCE_TIMES * wanted:
         why = f"the model in use has judged fewer than {(1 + _REFERENCE_TIMES) * wanted} parts"
-        yield from (Finding(rule, station_id, unsure=why) for rule in ("score_drift", "class_drift"))
+        said = Said("version_too_new", {"needed": (1 + _REFERENCE_TIMES) * wanted})
+        yield from (Finding(rule, station_id, unsure=why, said=said) for rule in ("score_drift", "class_drift"))
         return
     yield _drift("score", station_id, drift.score_psi(recent.scores, reference.scores), rules)
     if min(sum(recent.classes.values()), sum(reference.classes.values())) >= _LEAST_FOUND:
         yield _drift("class", station_id, drift.class_psi(recent.classes, reference.classes), rules)
     else:
-        yield Finding("class_drift", station_id, unsure=f"fewer than {_LEAST_FOUND} defects to compare")
+        why, said = f"fewer than {_LEAST_FOUND} defects to compare", Said("too_few_defects", {"needed": _LEAST_FOUND})
+        yield Finding("class_drift", station_id, unsure=why, said=said)
 
 
 def _drift(what: str, station_id: str, index: float, rules: RuleValues) -> Finding:
@@ -167,4 +189,5 @@ def _drift(what: str, station_id: str, index: float, rules: RuleValues) -> Findi
         f"The {subject} of the last {rules.drift_parts} parts of station {station_id} differ from those before: "
         f"PSI {index:.2f}, limit {rules.drift_psi:g}; look at light, lens and parts, then at the model"
     )
-    return Finding(f"{what}_drift", station_id, "warning", f"Drift of {subject}", message)
+    said = Said(f"{what}_drift", {"parts": rules.drift_parts, "psi": index, "limit": rules.drift_psi})
+    return Finding(f"{what}_drift", station_id, "warning", f"Drift of {subject}", message, said=said)

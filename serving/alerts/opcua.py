@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlmodel import Session
 
+from serving.alerts.schemas import Said
 from serving.alerts.service import raise_alert, resolve_alert
 
 ALERT_KEY: Final = "opcua:down"
@@ -21,4 +22,5 @@ def report_opcua(session: Session, problem: str | None, now: datetime | None = N
     if problem is None:
         resolve_alert(session, ALERT_KEY, now)
     else:
-        raise_alert(session, "error", "OPC UA server down", problem, ALERT_KEY, now=now)
+        said = Said("opcua_down", {"detail": problem})
+        raise_alert(session, "error", "OPC UA server down", problem, ALERT_KEY, now=now, said=said)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlmodel import Session
 
 from serving.alerts import repository
-from serving.alerts.schemas import AlertRead, Severity
+from serving.alerts.schemas import AlertRead, Said, Severity
 from serving.audit.actor import Actor
 from serving.audit.record import record
 from serving.audit.repository import lock_chain
@@ -26,9 +26,23 @@ def raise_alert(
     dedupe_key: str,
     station_id: str | None = None,
     now: datetime | None = None,
+    *,
+    said: Said | None = None,
 ) -> str:
-    """The identifier of the alert. While one with this `dedupe_key` is open, it counts there."""
+    """The identifier of the alert. While one with this `dedupe_key` is open, it counts there.
+
+    Args:
+        session: Of the writer.
+        severity: How bad it is.
+        title: What is wrong, in short.
+        message: What is wrong, with the figures.
+        dedupe_key: The cause.
+        station_id: Where, None if everywhere.
+        now: This moment.
+        said: Title and message for machines.
+    """
     at = now or utc_now()
+    code, params = (said.code, dict(said.params)) if said else (None, {})
     alert = repository.find_open(session, dedupe_key)
     if alert is None:
         # Two replicas find the same cause at the same moment. The lock is the one that every transaction may take
@@ -38,7 +52,7 @@ def raise_alert(
     if alert is not None:
         alert.occurrences += 1
         alert.last_seen_at = at
-        alert.message = message[:_MESSAGE]
+        alert.message, alert.code, alert.params = message[:_MESSAGE], code, params
         session.add(alert)
         return alert.id
     alert = Alert.model_validate(
@@ -47,6 +61,8 @@ def raise_alert(
             "severity": severity,
             "title": title,
             "message": message[:_MESSAGE],
+            "code": code,
+            "params": params,
             "dedupe_key": dedupe_key,
             "station_id": station_id,
             "created_at": at,
@@ -58,7 +74,9 @@ def raise_alert(
     return alert.id
 
 
-def resolve_alert(session: Session, dedupe_key: str, now: datetime | None = None, *, because: str = "") -> bool:
+def resolve_alert(
+    session: Session, dedupe_key: str, now: datetime | None = None, *, because: str = "", said: Said | None = None
+) -> bool:
     """Whether an alert with this key was open; it is resolved now.
 
     Args:
@@ -66,6 +84,7 @@ def resolve_alert(session: Session, dedupe_key: str, now: datetime | None = None
         dedupe_key: The cause.
         now: This moment.
         because: Why it ends, where that is not that the cause is gone; the message says so.
+        said: The same for machines.
     """
     alert = repository.find_open(session, dedupe_key)
     if alert is None:
@@ -74,6 +93,9 @@ def resolve_alert(session: Session, dedupe_key: str, now: datetime | None = None
     alert.resolved_at = at
     if because:
         alert.message = f"{alert.message[: _MESSAGE - len(because) - 2]}. {because}"
+        if said is not None:
+            alert.ended_code = said.code
+            alert.params = {**alert.params, **{f"ended_{name}": value for name, value in said.params.items()}}
     session.add(alert)
     _publish(session, alert, at)
     return True

@@ -144,8 +144,15 @@ def _apply(session: Session, findings: list[Finding], now: datetime) -> None:
     for finding in findings:
         if finding.severity is None:
             because = f"Ended without a new judgement: {finding.unsure}" if finding.unsure else ""
-            resolve_alert(session, finding.dedupe_key, now, because=because)
+            resolve_alert(session, finding.dedupe_key, now, because=because, said=finding.said if because else None)
             continue
         raise_alert(
-            session, finding.severity, finding.title, finding.message, finding.dedupe_key, finding.station_id, now
+            session,
+            finding.severity,
+            finding.title,
+            finding.message,
+            finding.dedupe_key,
+            finding.station_id,
+            now,
+            said=finding.said,
         )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
+from serving.alerts.schemas import Said
 from serving.alerts.service import raise_alert, resolve_alert
 from serving.delivery import repository
 from serving.delivery.message import DeliveryFailed, Message
@@ -114,7 +115,10 @@ def _alarm(session: Session, row: AlertDelivery, now: datetime) -> None:
         f"{row.target} was not told of the alert {row.alert.get('title')!r} in {row.attempts} tries ({state}): "
         f"{row.last_error}"
     )
-    raise_alert(session, "error", "Alert delivery failing", message, failing_key(row.target), now=now)
+    figures: dict[str, str | int] = {"target": row.target, "alert": str(row.alert.get("title")), "tries": row.attempts}
+    code = "delivery_given_up" if row.state == "failed" else "delivery_failing"
+    said = Said(code, {**figures, "detail": row.last_error or ""})
+    raise_alert(session, "error", "Alert delivery failing", message, failing_key(row.target), now=now, said=said)
 
 
 def _ours(session: Session, taken: Taken) -> AlertDelivery | None:

@@ -70,11 +70,14 @@ class DeliveryFailed(ServingError):  # noqa: N818 - as its siblings in serving.e
 def example_message(severity: str, now: datetime) -> Message:
     """A message that tells of nothing, to see whether it arrives."""
     moment = now.isoformat()
-    alert = {
+    alert: dict[str, Any] = {
         "id": f"test-{uuid4()}",
         "severity": severity,
         "title": "Delivery test",
         "message": "Somebody tries whether alerts arrive here. Nothing has happened.",
+        "code": "delivery_test",
+        "params": {},
+        "ended_code": None,
         "timestamp": moment,
         "acknowledged": False,
         "station_id": None,

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from serving.alerts.schemas import Said
 from serving.alerts.service import raise_alert
 from serving.database import Database
 from serving.errors import ServingError
@@ -127,8 +128,9 @@ class Repair:
     def _report(self, missing: list[str]) -> None:
         _log.error("pictures_missing", count=len(missing), first=missing[:10])
         message = f"{len(missing)} inspections have lost their picture, among them {', '.join(missing[:3])}"
+        said = Said("pictures_missing", {"count": len(missing), "examples": ", ".join(missing[:3])})
         self._database.write(
-            lambda session: raise_alert(session, "critical", "Pictures missing", message, "storage:missing")
+            lambda session: raise_alert(session, "critical", "Pictures missing", message, "storage:missing", said=said)
         ).result()
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from sqlmodel import Session
 
-from serving.alerts.schemas import Severity
+from serving.alerts.schemas import Said, Severity
 from serving.alerts.service import raise_alert, resolve_alert
 from serving.cameras.camera import FrameFault
 from serving.database import Database
@@ -30,13 +30,19 @@ class Alarm:
         # Not known at the start: an alert may be left open from before, and the first success ends it.
         self._maybe_open = True
 
-    def sound(self, dedupe_key: str, severity: Severity, title: str, message: str) -> None:
+    def sound(self, dedupe_key: str, severity: Severity, title: str, message: str, said: Said | None = None) -> None:
         """Raises the alert, or counts it up while it is open."""
         self._maybe_open = True
         _log.error("alarm", key=dedupe_key, title=title, message=message)
         self._submit(
             lambda session: raise_alert(
-                session, severity=severity, title=title, message=message, dedupe_key=dedupe_key, station_id=None
+                session,
+                severity=severity,
+                title=title,
+                message=message,
+                dedupe_key=dedupe_key,
+                station_id=None,
+                said=said,
             )
         )
 
@@ -75,7 +81,8 @@ class CameraAlarm:
 
     def camera_failed(self, fault: FrameFault) -> None:
         """Raises the alert of this kind of fault."""
-        self._alarm.sound(f"camera:{fault.kind}", "error", f"Camera {fault.kind}", str(fault))
+        said = Said(f"camera_{fault.kind}", {"detail": str(fault)})
+        self._alarm.sound(f"camera:{fault.kind}", "error", f"Camera {fault.kind}", str(fault), said)
 
     def camera_recovered(self) -> None:
         """Ends every camera alert."""
@@ -92,7 +99,8 @@ class StorageAlarm:
 
     def storage_failed(self, error: StorageUnavailable) -> None:
         """Raises the alert."""
-        self._alarm.sound(self._KEY, "critical", "Storage failing", str(error))
+        said = Said("storage_failing", {"detail": str(error)})
+        self._alarm.sound(self._KEY, "critical", "Storage failing", str(error), said)
 
     def storage_recovered(self) -> None:
         """Ends the alert."""

@@ -10,6 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from registry.errors import RegistryError, UnknownVersionError
 from registry.promotion import note_deployed, release_candidate
 from registry.version import CANDIDATE, DEPLOYED, MODEL_NAME
+from serving.alerts.schemas import Said
 from serving.audit.actor import PLATFORM
 from serving.database import Database
 from serving.errors import Conflict, ModelRefused, ServingError
@@ -70,7 +71,7 @@ class Follower:
         is_missing = self._switch.active is None
         if is_missing and not self._was_missing:
             why = "no inspection is possible until a version is deployed; the log says why none could be loaded"
-            self._missing.sound(_MISSING_KEY, "critical", "No model in use", why)
+            self._missing.sound(_MISSING_KEY, "critical", "No model in use", why, Said("no_model"))
         elif not is_missing:
             self._missing.clear()
         self._was_missing = is_missing
@@ -101,7 +102,8 @@ class Follower:
             self._switch.put_to_use(target, Act("model.followed", PLATFORM), announced=True)
         except ModelRefused as error:
             self._refused = (target.version, target.digest)
-            self._alarm.sound(_ALERT_KEY, "error", "Model swap failed", f"{error}; the one before stays in use")
+            said = Said("swap_failed", {"version": str(target.version), "detail": str(error)})
+            self._alarm.sound(_ALERT_KEY, "error", "Model swap failed", f"{error}; the one before stays in use", said)
             return
         except ServingError as error:  # storage or the network: the next look tries again
             _log.warning("model_swap_postponed", model_version=target.version, error=str(error))

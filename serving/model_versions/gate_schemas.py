@@ -87,6 +87,14 @@ class RulesOut(BaseModel):
     """Whether a defect on a golden picture of the deployed version had to be found again."""
 
 
+class GateWordOut(BaseModel):
+    """A sentence of the gate for those who say it in another language."""
+
+    code: str
+    params: dict[str, str | int | float] = {}
+    """What stands in its places; `now_` is the candidate's figure, `before_` the deployed version's."""
+
+
 class GateReport(BaseModel):
     """What the gate measured and said, as the flow keeps it in MLflow."""
 
@@ -95,6 +103,9 @@ class GateReport(BaseModel):
     outcome: GateOutcome
     reasons: list[str]
     remarks: list[str]
+    reason_words: list[GateWordOut] = []
+    """`reasons`, one for one; empty in reports of before it was kept."""
+    remark_words: list[GateWordOut] = []
     rules: RulesOut
     test_set: TestSetOut
     candidate: MeasuredOut

@@ -47,6 +47,8 @@ class ModelVersionOut(BaseModel):
     """What the gate said of it; None where it was never asked."""
     gate_reasons: str = ""
     """What spoke against it then."""
+    gate_reason_codes: list[str] = []
+    """The same for those who say it in another language; the figures are in the gate's report."""
     deployed_at: datetime | None = None
     """When it was put to use last; None where it never was, or before this was noted."""
 

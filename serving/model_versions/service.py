@@ -18,6 +18,7 @@ from registry.version import (
     TAG_DATASET_DIGEST,
     TAG_DEPLOYED_AT,
     TAG_GATE,
+    TAG_GATE_REASON_CODES,
     TAG_GATE_REASONS,
     TAG_GIT_COMMIT,
     TAG_LATENCY_PREFIX,
@@ -88,6 +89,7 @@ def version_out(version: ModelVersion, active: LoadedModel | None, mlflow_port: 
         metrics=metrics_of(tags),
         gate=gate_of(tags),
         gate_reasons=tags.get(TAG_GATE_REASONS, ""),
+        gate_reason_codes=tags.get(TAG_GATE_REASON_CODES, "").split(),
         deployed_at=_moment(tags.get(TAG_DEPLOYED_AT)),
     )
 

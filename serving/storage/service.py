@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from sqlmodel import Session
 
+from serving.alerts.schemas import Said
 from serving.alerts.service import raise_alert, resolve_alert
 from serving.audit.actor import Actor
 from serving.audit.record import record
@@ -140,7 +141,8 @@ def _tell(session: Session, row: RetentionPass, now: datetime) -> None:
         resolve_alert(session, REFUSED_ALERT, now=now)
     else:
         title = "Retention refused"
-        raise_alert(session, "warning", title, f"Nothing was deleted: {row.reason}", REFUSED_ALERT, now=now)
+        said = Said("retention_refused", {"detail": row.reason})
+        raise_alert(session, "warning", title, f"Nothing was deleted: {row.reason}", REFUSED_ALERT, now=now, said=said)
 
 
 def _next_chunk(platform: Platform, pass_id: str, limit: int) -> _Chunk | None:

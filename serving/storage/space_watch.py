@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from sqlmodel import Session
 
+from serving.alerts.schemas import Said
 from serving.alerts.service import raise_alert, resolve_alert
 from serving.database import Database
 from serving.errors import ServingError
@@ -78,7 +79,8 @@ class SpaceWatch:
 
         def write(session: Session) -> None:
             if is_low:
-                raise_alert(session, "warning", "Little free disk", _message(disk, alarm_percent), ALERT_KEY)
+                message, said = _message(disk, alarm_percent), _said(disk, alarm_percent)
+                raise_alert(session, "warning", "Little free disk", message, ALERT_KEY, said=said)
             else:
                 resolve_alert(session, ALERT_KEY)
 
@@ -97,6 +99,11 @@ class SpaceWatch:
                 self._metrics.observe_background_failure("space_watch")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._poll_s)
+
+
+def _said(disk: Disk, alarm_percent: float) -> Said:
+    figures = {"free_bytes": disk.free_bytes, "total_bytes": disk.total_bytes}
+    return Said("disk_low", {**figures, "free_percent": disk.free_percent, "alarm_percent": alarm_percent})
 
 
 def _message(disk: Disk, alarm_percent: float) -> str:

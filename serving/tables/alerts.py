@@ -25,6 +25,10 @@ class Alert(SQLModel, table=True):
     severity: str = Field(index=True, max_length=16)
     title: str = Field(max_length=120)
     message: str = Field(max_length=2000)
+    # The same for machines, which may say it in another language; empty where a cause has no code.
+    code: str | None = Field(default=None, max_length=40)
+    params: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}"))
+    ended_code: str | None = Field(default=None, max_length=40)
     dedupe_key: str = Field(index=True, max_length=160)
     station_id: str | None = Field(default=None, max_length=64)
     occurrences: int = 1

@@ -8,10 +8,14 @@ from typing import Annotated
 import typer
 
 from models.backends import Precision
-from models.bundle import load_bundle
+from models.bundle import Bundle, load_bundle
 from tests.bench.concurrency import ConcurrencyResult, concurrency_table, measure_concurrency
+from tests.bench.footprint import footprint_table, measure_footprint
+from tests.bench.growth import SIZES, measured_growth
 from tests.bench.inspect_latency import LatencyResult, measure_latency, simulated_pictures
+from tests.bench.peers import PeerResult, measure_peers, peers_table
 from tests.bench.platform import running_platform
+from tests.bench.plot import write_bars
 from tests.bench.report import circumstances, replace_block, table, write_json
 
 STARTER = Path(__file__).resolve().parents[2] / "models" / "starter"
@@ -21,8 +25,9 @@ def main(
     rounds: Annotated[int, typer.Option(help="Requests per measurement")] = 600,
     pictures: Annotated[Path | None, typer.Option(help="Folder of JPEG pictures; simulated parts without it")] = None,
     write: Annotated[bool, typer.Option(help="Write the results into docs/")] = True,
+    short: Annotated[bool, typer.Option("--short", help="/inspect alone: no peers, footprint and growth")] = False,
 ) -> None:
-    """Measures `/inspect` against decode + inference, many clients at once, and the start of the platform."""
+    """Measures `/inspect` against decode + inference and against peers, and what the platform takes of its machine."""
     bundle, content = load_bundle(STARTER), simulated_pictures(40, pictures)
     precisions: list[Precision] = ["f32", "int8"] if bundle.manifest.openvino_int8 else ["f32"]
     results: list[LatencyResult] = []
@@ -49,6 +54,62 @@ def main(
         replace_block("concurrency", crowd_text)
         write_json("inspect_latency", {**facts, "starts_s": starts_s, "results": [asdict(r) for r in results]})
         replace_block("inspect", text)
+        _plot_rates(crowds[0])
+    if not short:
+        _peers(bundle, content, results[0], rounds, facts, write=write)
+        _footprint(content, rounds, facts, write=write)
+        growth, figures = measured_growth(SIZES, "make bench")
+        typer.echo(growth)
+        if write:
+            write_json("growth", figures)
+            replace_block("growth", growth)
+
+
+def _plot_rates(crowd: ConcurrencyResult) -> None:
+    limit = "network alone, several at once (limit)"
+    rates = {
+        limit: crowd.raw_async_per_s,
+        "network alone, ONNX Runtime": crowd.onnx_per_s or 0.0,
+        "Runtime.inspect, threads of the API": crowd.runtime_per_s,
+        **{f"/inspect, {number} clients": answers.per_s for number, answers in crowd.answers.items()},
+    }
+    write_bars("bench-throughput", f"Parts per second, {crowd.precision}", "more is better", rates, limit)
+
+
+def _peers(
+    bundle: Bundle, content: list[bytes], ours: LatencyResult, rounds: int, facts: dict[str, object], *, write: bool
+) -> None:
+    """The same network and pictures elsewhere."""
+    found: list[PeerResult] = measure_peers(bundle, content, max(100, rounds // 2))
+    if not found:
+        typer.echo("no `yolo` command here (extra train): no peers")
+        return
+    own = {
+        "Ussop, decode + `Runtime.inspect`": ours.decode_ms + ours.inference_ms,
+        "Ussop, `/inspect` over HTTP, stored": ours.request_p50_ms,
+    }
+    heading = (
+        f"{facts['date']} · {facts['cpu']} · load {facts['load_1min']} · `{facts['command']}`, one picture at a time."
+    )
+    text = f"{heading}\n\n{peers_table(found, own)}"
+    typer.echo(text)
+    if write:
+        write_json("peers", {**facts, "ours_ms": own, "peers": [asdict(one) for one in found]})
+        replace_block("peers", text)
+        bars = {**own, **{one.name: one.picture_ms for one in found}}
+        plain = {name.replace("`", ""): value for name, value in bars.items()}
+        write_bars("bench-peers", "From the picture to the result, f32", "ms, less is better", plain)
+
+
+def _footprint(content: list[bytes], rounds: int, facts: dict[str, object], *, write: bool) -> None:
+    """What the API takes of its machine."""
+    found = measure_footprint(content, rounds)
+    heading = f"{facts['date']} · {facts['cpu']} · load before {facts['load_1min']} · `{facts['command']}`"
+    text = f"{heading}\n\n{footprint_table(found)}"
+    typer.echo(text)
+    if write:
+        write_json("footprint", {**facts, **found.to_json()})
+        replace_block("footprint", text)
 
 
 def _markdown(

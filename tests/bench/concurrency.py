@@ -86,7 +86,7 @@ def measure_concurrency(
     decoded = [read_image(data) for data in pictures]
     prepared = open_runtime(bundle, precision=precision)
     blobs = [prepared.preprocess(picture.pixels_rgb)[0] for picture in decoded]
-    answers = {number: _by_clients(client, pictures, rounds, number) for number in CLIENTS}
+    answers = {number: by_clients(client, pictures, rounds, number) for number in CLIENTS}
     most_per_s = max(each.per_s for each in answers.values())
     return ConcurrencyResult(
         precision,
@@ -96,7 +96,7 @@ def measure_concurrency(
         _runtime(bundle, precision, decoded, rounds, workers),
         _rate(lambda index: read_image(pictures[index % len(pictures)]), rounds),
         answers,
-        _at_rate(client, pictures, rounds, most_per_s * _LOAD),
+        at_rate(client, pictures, rounds, most_per_s * _LOAD),
     )
 
 
@@ -167,7 +167,7 @@ def _runtime(bundle: Bundle, precision: Precision, pictures: Sequence[Picture], 
     return _rate(lambda index: runtime.inspect(pictures[index % len(pictures)], Recipe()), rounds, workers)
 
 
-def _by_clients(client: httpx.Client, pictures: Sequence[bytes], rounds: int, number: int) -> Answers:
+def by_clients(client: httpx.Client, pictures: Sequence[bytes], rounds: int, number: int) -> Answers:
     """Each client sends the next picture when it has the answer to its last one."""
     bodies, times_ms, lock = [encode_part(data) for data in pictures], list[float](), threading.Lock()
     left = itertools.count()
@@ -189,7 +189,7 @@ def _by_clients(client: httpx.Client, pictures: Sequence[bytes], rounds: int, nu
     return _answers(times_ms, time.perf_counter() - min(starts_s))
 
 
-def _at_rate(client: httpx.Client, pictures: Sequence[bytes], rounds: int, per_s: float) -> Answers:
+def at_rate(client: httpx.Client, pictures: Sequence[bytes], rounds: int, per_s: float) -> Answers:
     """Pictures come by the clock; a late answer holds up no later picture, and its wait counts from its due time."""
     bodies, times_ms, lock = [encode_part(data) for data in pictures], list[float](), threading.Lock()
     lines = threading.local()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-_PASSWORD = "bench-only-password"
-_READY_DEADLINE_S = 60.0
+ADMIN_PASSWORD = "bench-only-password"
+_READY_DEADLINE_S = 180.0
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def running_platform(data_dir: Path, **extra_env: str) -> Iterator[tuple[httpx.C
     settings = {
         "DATA_DIR": str(data_dir),
         "API_PORT": str(port),
-        "ADMIN_PASSWORD": _PASSWORD,
+        "ADMIN_PASSWORD": ADMIN_PASSWORD,
         "RATE_LIMIT_DEFAULT": "1000000/minute",
         "LOG_LEVEL": "WARNING",
     }
@@ -43,7 +43,7 @@ def running_platform(data_dir: Path, **extra_env: str) -> Iterator[tuple[httpx.C
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60.0, trust_env=False) as client:
             _wait_until_healthy(client, process)
             ready_s = time.monotonic() - started
-            login = {"username": "admin", "password": _PASSWORD}
+            login = {"username": "admin", "password": ADMIN_PASSWORD}
             token = client.post("/api/v1/auth/login", json=login).raise_for_status().json()["access_token"]
             client.headers["Authorization"] = f"Bearer {token}"
             yield client, ready_s

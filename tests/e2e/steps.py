@@ -45,6 +45,19 @@ def go_to(page: Page, path: str) -> None:
     page.evaluate("path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }", path)
 
 
+def grave_violations(page: Page, axe: str) -> list[str]:
+    """What axe-core finds serious or critical on the page as it stands.
+
+    Args:
+        page: The page.
+        axe: The source of axe-core.
+    """
+    page.evaluate(axe)
+    report = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    grave = [one for one in report["violations"] if one["impact"] in {"serious", "critical"}]
+    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in grave]
+
+
 def is_wider_than_screen(page: Page) -> bool:
     """Whether the page must be scrolled sideways."""
     overflow = """() => {

@@ -13,7 +13,7 @@ from serving.settings import Settings
 from serving.users import repository
 from serving.users import service as users
 from tests.e2e.conftest import PHONE, WIDE, Screen
-from tests.e2e.steps import go_to, inspect_square, is_wider_than_screen, sign_in, signed_in
+from tests.e2e.steps import go_to, grave_violations, inspect_square, is_wider_than_screen, sign_in, signed_in
 from tests.pictures import Colour, png_bytes, square_picture
 from tests.serving.conftest import PASSWORD
 from tests.serving.server import serve
@@ -89,7 +89,7 @@ def test_keys_step_through_the_parts_when_one_is_open(screen: Screen) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Fail", exact=True).click()
     expect(page.get_by_role("row").filter(has_text="D-")).to_have_count(2)
-    assert page.url.endswith("/history?decision=fail")
+    assert page.url.endswith("/history?verdict=fail")
     assert screen.complaints == []
 
 
@@ -165,11 +165,8 @@ def test_nobody_is_shut_out_when_pages_are_examined(
     found: dict[str, list[str]] = {}
 
     def examine(name: str) -> None:
-        page.evaluate(axe)
-        report = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        grave = [v for v in report["violations"] if v["impact"] in {"serious", "critical"}]
-        if grave:
-            found[name] = [f"{v['id']}: {[node['target'] for node in v['nodes']]}" for v in grave]
+        if grave := grave_violations(page, axe):
+            found[name] = grave
 
     examine("sign-in")
     sign_in(page, "admin")

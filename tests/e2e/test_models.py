@@ -13,8 +13,8 @@ from registry.rest import MlflowRest
 from registry.version import DEPLOYED, MODEL_NAME
 from serving.app import create_app
 from serving.settings import Settings
-from tests.e2e.conftest import Screen
-from tests.e2e.steps import go_to, inspect_square, signed_in
+from tests.e2e.conftest import PHONE, Screen
+from tests.e2e.steps import go_to, grave_violations, inspect_square, is_wider_than_screen, signed_in
 from tests.mlflow_server import mlflow_server
 from tests.serving.model_versions.conftest import port_of, publisher
 from tests.serving.model_versions.judged import gate_report, keep_judgement
@@ -43,7 +43,7 @@ def base_url(
 
 
 def test_candidate_is_compared_deployed_with_a_reason_and_taken_back(
-    new_screen: Callable[..., Screen], base_url: str
+    new_screen: Callable[..., Screen], base_url: str, axe: str
 ) -> None:
     screen = new_screen(base_url)
     page = signed_in(screen.open("/models"), "admin")
@@ -59,6 +59,11 @@ def test_candidate_is_compared_deployed_with_a_reason_and_taken_back(
     expect(page.locator("ussop-difference-card")).to_have_count(2)
     page.locator("ussop-difference-card").first.scroll_into_view_if_needed()  # drawings come as they are looked at
     drawing = page.locator("ussop-difference-card img")
+    assert grave_violations(page, axe) == []
+    small = signed_in(new_screen(base_url, PHONE, dark=True, language="en").open("/models/2"), "viewer")
+    expect(small.locator("ussop-difference-card")).to_have_count(2)
+    assert grave_violations(small, axe) == []
+    assert not is_wider_than_screen(small)
     assert drawing.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
     expect(page.get_by_text("Would escape now").first).to_be_visible()
     page.reload()  # the comparison has an address of its own

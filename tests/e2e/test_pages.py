@@ -11,6 +11,8 @@ from serving.app import create_app
 from serving.settings import Settings
 from tests.e2e.conftest import Screen
 from tests.e2e.steps import go_to, inspect_square, signed_in
+from tests.models.test_checkerboard import board
+from tests.pictures import png_bytes
 from tests.serving.conftest import bearer, log_in
 from tests.serving.server import serve
 
@@ -35,6 +37,56 @@ def test_verdict_is_overruled_when_an_operator_gives_a_reason(screen: Screen, tm
     overruled = page.locator("[data-overruled]")
     expect(overruled).to_contain_text("a reflection")
     expect(overruled.locator("ussop-verdict")).to_have_text("Pass")
+    assert screen.complaints == []
+
+
+def test_list_and_file_follow_the_verdict_that_holds(screen: Screen, tmp_path: Path) -> None:
+    overruled = inspect_square(screen.base_url, "red", part_id="D-1")
+    inspect_square(screen.base_url, "blue", part_id="E-2")
+    inspect_square(screen.base_url, None, part_id="F-3")
+    with httpx.Client(base_url=screen.base_url, trust_env=False, timeout=20.0) as client:
+        body = {"decision": "pass", "reason": "a reflection"}
+        headers = bearer(log_in(client, "operator"))
+        client.post(f"/api/v1/inspect/{overruled}/overrule", json=body, headers=headers).raise_for_status()
+    page = signed_in(screen.open("/history"), "viewer")
+    rows = page.locator("a.row-line")
+
+    def listed_and_saved() -> tuple[set[str], set[str]]:
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="CSV").click()
+        saved.value.save_as(tmp_path / "list.csv")
+        text = (tmp_path / "list.csv").read_text(encoding="utf-8-sig")
+        parts = ("D-1", "E-2", "F-3")
+        return {one for one in parts if rows.filter(has_text=one).count()}, {one for one in parts if one in text}
+
+    page.get_by_role("button", name="Pass", exact=True).click()
+    expect(rows).to_have_count(2)
+    assert listed_and_saved() == ({"D-1", "F-3"}, {"D-1", "F-3"})
+    page.get_by_role("button", name="More filters").click()
+    page.get_by_role("combobox", name="The model's verdict").press("ArrowDown")
+    page.get_by_role("option", name="Fail").click()
+    expect(rows).to_have_count(1)
+    assert listed_and_saved() == ({"D-1"}, {"D-1"})
+    assert page.url.endswith("/history?verdict=pass&decision=fail")
+    assert screen.complaints == []
+
+
+def test_station_measures_when_its_camera_has_seen_a_checkerboard(screen: Screen) -> None:
+    with httpx.Client(base_url=screen.base_url, trust_env=False, timeout=20.0) as client:
+        files = {"file": ("board.png", png_bytes(board(7, 5, 40.0)), "image/png")}
+        headers = bearer(log_in(client, "operator"))
+        client.post("/api/v1/inspect", headers=headers, files=files, data={"station_id": "line-1"}).raise_for_status()
+    page = signed_in(screen.open("/stations"), "engineer")
+    page.get_by_role("button", name="By a checkerboard").click()
+    for name, value in (("columns", "7"), ("rows", "5"), ("squareMm", "10")):
+        page.locator(f"wa-input[name={name}] input").fill(value)
+    page.get_by_role("button", name="Find the board").click()
+    page.get_by_role("button", name=re.compile("Take over")).click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved. It holds from the next part on.")).to_be_visible()
+    with httpx.Client(base_url=screen.base_url, trust_env=False, timeout=20.0) as client:
+        stations = client.get("/api/v1/stations", headers=bearer(log_in(client, "viewer"))).json()["stations"]
+    assert abs(stations[0]["mm_per_px"] - 0.25) < 0.005
     assert screen.complaints == []
 
 
@@ -68,7 +120,7 @@ def test_station_measures_when_a_known_length_is_drawn(screen: Screen) -> None:
     page.get_by_label("scratch: From px").fill("12,5")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved. It holds from the next part on.")).to_be_visible()
-    with httpx.Client(base_url=screen.base_url, trust_env=False) as client:
+    with httpx.Client(base_url=screen.base_url, trust_env=False, timeout=20.0) as client:
         headers = bearer(log_in(client, "viewer"))
         stations = client.get("/api/v1/stations", headers=headers).json()["stations"]
     assert abs(stations[0]["mm_per_px"] - 0.5) < 0.05  # 16 mm over half of 64 pixels

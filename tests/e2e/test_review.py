@@ -59,6 +59,9 @@ def test_pictures_are_corrected_when_reviewed_by_mouse_and_keys(screen: Screen) 
     canvas = page.locator("canvas")
     expect(canvas).not_to_have_attribute("aria-label", "Picture with 0 marked regions")
 
+    page.keyboard.press("s")  # there is no segmenter here
+    expect(page.get_by_text("Outlines by click are not available here")).to_be_visible()
+    page.keyboard.press("v")
     while canvas.get_attribute("aria-label") != "Picture with 0 marked regions":
         page.keyboard.press("n")
         page.keyboard.press("Delete")

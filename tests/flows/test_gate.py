@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="needs the train extra")
 
-from flows.gate import GateRules, GoldenDifference, MeasuredVersion, ParityCheck, judge
+from flows.gate import GateRules, GateWord, GoldenDifference, MeasuredVersion, ParityCheck, judge
 from flows.gate_report import DifferingPart, GateRecord
 from flows.tasks.rates import clopper_pearson
 
@@ -28,7 +28,7 @@ DEPLOYED = MeasuredVersion(
 )
 
 
-def _judged(**changes: Any) -> tuple[str, ...]:
+def _judged(**changes: Any) -> tuple[GateWord, ...]:
     return judge(replace(DEPLOYED, version="2", **changes), DEPLOYED, GateRules(latency_budget_ms=50.0)).reasons
 
 
@@ -69,7 +69,8 @@ def test_passes_when_no_worse(changes: dict[str, Any]) -> None:
 )
 def test_blocks_with_the_one_reason_when_worse(changes: dict[str, Any], reason: str) -> None:
     (only,) = _judged(**changes)
-    assert reason in only
+    assert reason in only.text
+    assert all(isinstance(value, str | int | float) for value in only.params.values())
 
 
 def test_every_reason_is_given_when_there_are_several() -> None:
@@ -80,7 +81,7 @@ def test_every_reason_is_given_when_there_are_several() -> None:
 def _golden(expected: Any, found: Any, *, binds: bool = True) -> tuple[tuple[str, ...], tuple[str, ...]]:
     difference = GoldenDifference("golden/00.png", expected, found)
     judgement = judge(replace(DEPLOYED, version="2"), DEPLOYED, GateRules(50.0, golden_binds=binds), [difference])
-    return judgement.reasons, judgement.remarks
+    return tuple(map(str, judgement.reasons)), tuple(map(str, judgement.remarks))
 
 
 def test_escape_on_a_golden_picture_of_the_deployed_version_blocks() -> None:
@@ -106,7 +107,7 @@ def test_no_override_can_help_when_there_are_no_golden_pictures() -> None:
 
 def test_remark_says_so_when_torch_was_not_compared() -> None:
     (remark,) = judge(replace(DEPLOYED, parity=()), DEPLOYED, GateRules()).remarks
-    assert remark.startswith("torch: not compared")
+    assert remark.text.startswith("torch: not compared")
 
 
 def test_record_shows_reasons_and_both_versions_to_people_and_machines() -> None:
@@ -128,6 +129,8 @@ def test_record_shows_reasons_and_both_versions_to_people_and_machines() -> None
     ):
         assert part in text
     content = json.loads(json.dumps(record.to_json()))
+    (word,) = content["reason_words"]
+    assert (word["code"], word["params"]["now_count"], word["params"]["before_of"]) == ("more_escapes", 5, 200)
     assert content["candidate"]["escape"] == {"count": 5, "of": 200, "share": 0.025} | {
         key: pytest.approx(value, abs=1e-4) for key, value in (("low", 0.0082), ("high", 0.0574))
     }

@@ -102,6 +102,7 @@ def test_candidate_is_blocked_with_reasons_and_a_person_may_override_when_it_is_
     tags = _tags(platform, version)
     assert tags["ussop.gate"] == "blocked"
     assert "more escapes" in tags["ussop.gate.reasons"]
+    assert {"more_escapes", "parity", "too_slow"} <= set(tags["ussop.gate.reason_codes"].split())
     (artifact,) = _artifacts(platform, run_id, "markdown")
     assert "# Gate: blocked" in artifact["data"]
 

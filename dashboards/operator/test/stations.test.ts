@@ -33,7 +33,7 @@ test("a known length gives millimetres per pixel", () => {
 });
 
 test("a filter asks for whole days, and for nothing that is not filled", () => {
-  const none = { stationId: "", decision: "" as const, from: "", to: "", className: "", part: "", model: "" };
+  const none = { stationId: "", verdict: "" as const, decision: "" as const, from: "", to: "", className: "", part: "", model: "" };
   expect(queryOf(none)).toEqual({});
   const asked = queryOf({ ...none, from: "2026-01-15", to: "2026-01-15", part: "D-", className: "dent" });
   expect(Date.parse(asked.until!) - Date.parse(asked.since!)).toBe(24 * 3_600_000);

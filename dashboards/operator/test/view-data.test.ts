@@ -4,6 +4,7 @@ import { toMessage, parseMessage } from "../src/live/message-data";
 import { shapeOf } from "../src/parts/overlay-data";
 import { WHOLE, moveBy, zoomAt } from "../src/parts/viewport-data";
 import { curlOf, stagesOf } from "../src/parts/timings-data";
+import { ALL, exportQueryOf, queryOf } from "../src/pages/history/filter-data";
 import { MOST_HEIGHT_PX, kept, pagesOf, windowOf } from "../src/pages/history/window-data";
 import { changed, newJob, pictures, startable } from "../src/pages/inspect/job-data";
 import { NO_CURVES, USUAL, actionsOf, settingsOf, withPoint } from "../src/pages/models/model-data";
@@ -87,4 +88,10 @@ test("addresses come back as they were made, also odd ones", () => {
   expect(parseRoute("/history/a%2Fb", "?decision=fail", "live")).toEqual({ page: "history", rest: ["a/b"], query: { decision: "fail" } });
   expect(parseRoute("/", "", "live").page).toBe("live");
   expect(parseRoute("/%E0%A4%A", "", "live").page).toBe("%E0%A4%A");
+});
+
+test("the verdict that holds and the model's own are two filters, in the list and in a file", () => {
+  const filter = { ...ALL, verdict: "fail", decision: "pass", part: "D-" } as const;
+  expect(queryOf(filter)).toEqual({ effective_decision: "fail", decision: "pass", part: "D-" });
+  expect(exportQueryOf(filter, "csv").toString()).toBe("format=csv&effective_decision=fail&decision=pass&part=D-");
 });

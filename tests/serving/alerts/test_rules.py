@@ -46,6 +46,7 @@ def test_pass_rate_is_told_once_and_ends_when_it_recovers(database: Database, li
     alert = open_alerts(database)["pass_rate:line-1"]
     assert (alert.severity, alert.title, alert.station_id) == ("warning", "Pass rate below threshold", "line-1")
     assert alert.message.startswith("Pass rate 87% is below the 90% target")
+    assert (alert.code, alert.params["percent"], alert.params["target_percent"]) == ("pass_rate_low", 87.0, 90.0)
     assert alert.occurrences == 1
     line.now = _NOON + timedelta(hours=2)
     add_parts(database, ["pass"] * 60, line.now)
@@ -78,6 +79,7 @@ def test_alert_ends_and_says_why_when_its_parts_are_long_past(database: Database
     assert not old.acknowledged  # it stays among those that nobody has seen
     assert old.message.startswith("Pass rate 0% is below the 90% target")
     assert old.message.endswith(". Ended without a new judgement: 0 parts in 60 min, and 50 are needed")
+    assert (old.ended_code, old.params["ended_parts"], old.params["ended_needed"]) == ("too_few_parts", 0, 50)
     line.now = _NOON + timedelta(hours=20)
     add_parts(database, ["fail"] * 50, line.now)
     line.watch.look()  # the next shift is told anew

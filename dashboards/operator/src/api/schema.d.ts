@@ -1895,6 +1895,10 @@ export interface components {
             acknowledged_at: string | null;
             /** Acknowledged By */
             acknowledged_by: string | null;
+            /** Code */
+            code?: string | null;
+            /** Ended Code */
+            ended_code?: string | null;
             /** Id */
             id: string;
             /**
@@ -1906,6 +1910,13 @@ export interface components {
             message: string;
             /** Occurrences */
             occurrences: number;
+            /**
+             * Params
+             * @default {}
+             */
+            params: {
+                [key: string]: string | number;
+            };
             /** Resolved At */
             resolved_at: string | null;
             /**
@@ -3330,14 +3341,39 @@ export interface components {
              * @enum {string}
              */
             outcome: "passed" | "blocked" | "overridden";
+            /**
+             * Reason Words
+             * @default []
+             */
+            reason_words: components["schemas"]["GateWordOut"][];
             /** Reasons */
             reasons: string[];
+            /**
+             * Remark Words
+             * @default []
+             */
+            remark_words: components["schemas"]["GateWordOut"][];
             /** Remarks */
             remarks: string[];
             rules: components["schemas"]["RulesOut"];
             test_set: components["schemas"]["TestSetOut"];
             /** Version */
             version: string;
+        };
+        /**
+         * GateWordOut
+         * @description A sentence of the gate for those who say it in another language.
+         */
+        GateWordOut: {
+            /** Code */
+            code: string;
+            /**
+             * Params
+             * @default {}
+             */
+            params: {
+                [key: string]: string | number;
+            };
         };
         /**
          * Health
@@ -3781,6 +3817,11 @@ export interface components {
             deployed_at?: string | null;
             /** Gate */
             gate?: ("passed" | "blocked" | "overridden") | null;
+            /**
+             * Gate Reason Codes
+             * @default []
+             */
+            gate_reason_codes: string[];
             /**
              * Gate Reasons
              * @default
@@ -6200,10 +6241,18 @@ export interface operations {
                      *           "acknowledged": false,
                      *           "acknowledged_at": null,
                      *           "acknowledged_by": null,
+                     *           "code": "pass_rate_low",
+                     *           "ended_code": null,
                      *           "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
                      *           "last_seen_at": "2026-01-15T09:32:00Z",
                      *           "message": "Pass rate 87% is below the 90% target",
                      *           "occurrences": 3,
+                     *           "params": {
+                     *             "parts": 200,
+                     *             "percent": 87,
+                     *             "target_percent": 90,
+                     *             "window_min": 60
+                     *           },
                      *           "resolved_at": null,
                      *           "severity": "warning",
                      *           "station_id": "line-1",

@@ -71,6 +71,15 @@ class Locale extends EventTarget {
   }
 }
 
+/** Whether there is a text of that name, for names that come from the platform. */
+export const isKnown = (key: string): key is MessageKey => Object.hasOwn(en, key);
+
+/** A name of the platform in the language chosen; one of a newer platform as it is. */
+export const named = (group: string, name: string): string => {
+  const key = `${group}.${name}`;
+  return isKnown(key) ? t(key) : name.replaceAll("_", " ");
+};
+
 export const locale = new Locale();
 export const t = (key: MessageKey, values?: Readonly<Record<string, string | number>>): string =>
   locale.text(key, values);

@@ -4,7 +4,7 @@ import { customElement, property } from "lit/decorators.js";
 import type { Detection } from "../api/client";
 import { UssopElement } from "../app/element";
 import { locale, t } from "../i18n/locale";
-import { shared } from "../styles/shared";
+import { shared, tables } from "../styles/shared";
 
 @customElement("ussop-defects")
 export class Defects extends UssopElement {
@@ -12,34 +12,16 @@ export class Defects extends UssopElement {
 
   static override styles = [
     shared,
+    tables,
     css`
       :host {
         display: block;
       }
-      table {
-        width: 100%;
-        border-collapse: collapse;
-      }
-      th {
-        font-size: 0.8125rem;
-        font-weight: 600;
-        text-align: left;
-        color: var(--u-quiet);
-      }
-      th,
-      td {
-        padding: 0.4rem 0.25rem;
-        border-bottom: 1px solid var(--u-line);
-      }
       tr:last-child td {
         border-bottom: 0;
       }
-      .number {
-        text-align: right;
-      }
       td:first-child {
         font-weight: 600;
-        overflow-wrap: anywhere;
       }
     `,
   ];

@@ -2,7 +2,7 @@
 import { css, html } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { UssopElement } from "../app/element";
-import { locale } from "../i18n/locale";
+import { locale, named } from "../i18n/locale";
 import { bars, shared } from "../styles/shared";
 import { stagesOf } from "./timings-data";
 
@@ -33,7 +33,7 @@ export class Timings extends UssopElement {
   override render() {
     return html`<dl>
       ${stagesOf(this.timings).map(
-        (stage) => html`<dt>${stage.name}</dt>
+        (stage) => html`<dt>${named("stage", stage.name)}</dt>
           <dd class="bar" aria-hidden="true"><span .style=${`width: ${stage.share * 100}%`}></span></dd>
           <dd class="number">${locale.number(stage.ms, 1)} ms</dd>`,
       )}

@@ -108,6 +108,9 @@ export const pageLayout = css`
     :host {
       padding: 1rem 0.875rem 1.5rem;
     }
+    header.page .row {
+      gap: 0.5rem; /* two buttons and two steps fit beside each other, in German too */
+    }
   }
 `;
 

@@ -11,6 +11,7 @@ import { router } from "../../app/router";
 import { locale, t } from "../../i18n/locale";
 import { plant } from "../../live/plant";
 import "../../parts/icon";
+import { alertWords } from "../../parts/said-data";
 import { emptiness, notes, pageLayout, shared, tabs } from "../../styles/shared";
 
 type Alert = Schemas["AlertRead"];
@@ -141,11 +142,12 @@ export class AlertsPage extends UssopElement {
     const resolved = alert.resolved_at ? t("alerts.resolved", { at: locale.dateTime(alert.resolved_at) }) : "";
     const station = alert.station_id ? plant.nameOf(alert.station_id) : "";
     const facts = [t(`alerts.severity_${alert.severity}`), locale.dateTime(alert.timestamp), station, times, resolved];
+    const { title, message } = alertWords(alert);
     return html`<li class="card ${alert.severity}">
       <ussop-icon name=${ICONS[alert.severity]}></ussop-icon>
       <div>
-        <h2>${alert.title}</h2>
-        <p>${alert.message}</p>
+        <h2>${title}</h2>
+        <p>${message}</p>
         <p class="quiet small">${facts.filter(Boolean).join(" · ")}</p>
       </div>
       ${alert.acknowledged ? this.done(alert) : session.can("operator") ? this.button(alert) : nothing}

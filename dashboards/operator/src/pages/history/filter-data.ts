@@ -3,6 +3,9 @@ import type { Decision } from "../../api/client";
 
 export interface Filter {
   readonly stationId: string;
+  /** The verdict that holds: a person's where one overruled the model. */
+  readonly verdict: Decision | "";
+  /** The model's own. */
   readonly decision: Decision | "";
   /** Days on this device's clock, like 2026-01-15; both are included. */
   readonly from: string;
@@ -12,7 +15,7 @@ export interface Filter {
   readonly model: string;
 }
 
-export const ALL: Filter = { stationId: "", decision: "", from: "", to: "", className: "", part: "", model: "" };
+export const ALL: Filter = { stationId: "", verdict: "", decision: "", from: "", to: "", className: "", part: "", model: "" };
 
 /** The filter as the API takes it; what is not filtered is left out. */
 export function queryOf(filter: Filter) {
@@ -25,6 +28,7 @@ export function queryOf(filter: Filter) {
   const until = filter.to ? moment(filter.to, 1) : "";
   return {
     ...(filter.stationId ? { station_id: filter.stationId } : {}),
+    ...(filter.verdict ? { effective_decision: filter.verdict } : {}),
     ...(filter.decision ? { decision: filter.decision } : {}),
     ...(since ? { since } : {}),
     ...(until ? { until } : {}),

@@ -14,7 +14,7 @@ export const historyPageStyles = css`
     display: flex;
     flex-wrap: wrap;
     align-items: end;
-    gap: 0.875rem 1.5rem;
+    gap: 0.875rem 1rem;
     margin-bottom: 1rem;
   }
   .filters wa-select {

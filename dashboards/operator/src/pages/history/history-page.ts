@@ -63,8 +63,9 @@ export class HistoryPage extends UssopElement {
   }
 
   private get filter() {
-    const { station = "", decision = "", from = "", to = "", class: className = "", part = "", model = "" } = this.route.query;
-    return { stationId: station, decision: DECISIONS.find((known) => known === decision) ?? ("" as const), from, to, className, part, model };
+    const { station = "", verdict = "", decision = "", from = "", to = "", class: className = "", part = "", model = "" } = this.route.query;
+    const known = (word: string) => DECISIONS.find((one) => one === word) ?? ("" as const);
+    return { stationId: station, verdict: known(verdict), decision: known(decision), from, to, className, part, model };
   }
 
   override willUpdate(changed: Map<string, unknown>): void {
@@ -102,19 +103,19 @@ export class HistoryPage extends UssopElement {
   }
 
   private filters() {
-    const { stationId, decision } = this.filter;
+    const { stationId, verdict, decision } = this.filter;
     const choose = (change: Record<string, string>) => router.go("history", [], { ...this.route.query, ...change });
     const chip = (value: Decision | "", word: string) =>
-      html`<button type="button" class="chip" aria-pressed=${value === decision ? "true" : "false"} @click=${() => choose({ decision: value })}>
+      html`<button type="button" class="chip" aria-pressed=${value === verdict ? "true" : "false"} @click=${() => choose({ verdict: value })}>
         ${value ? html`<ussop-icon name=${value}></ussop-icon>` : nothing}${word}
       </button>`;
     const field = (name: string, key: MessageKey, type = "text") =>
       html`<wa-input class="field" name=${name} type=${type as "text"} label=${t(key)} maxlength="128" .value=${this.route.query[name] ?? ""}
         @change=${(event: Event) => choose({ [name]: (event.target as HTMLInputElement).value.trim() })}></wa-input>`;
-    const more = ["from", "to", "class", "part", "model"].filter((name) => this.route.query[name]).length;
+    const more = ["decision", "from", "to", "class", "part", "model"].filter((name) => this.route.query[name]).length;
     return html`<div class="filters">
       ${stationSelect(stationId, (station) => choose({ station }), t("history.all"))}
-      <div class="chips" role="group" aria-label=${t("history.decision")}>
+      <div class="chips" role="group" aria-label=${t("history.verdict")}>
         ${chip("", t("history.all"))} ${DECISIONS.map((one) => chip(one, t(`decision.${one}`)))}
         <button type="button" class="chip" aria-expanded=${String(this.isWide)} @click=${() => (this.isWide = !this.isWide)}>
           <ussop-icon name=${this.isWide ? "chevron-up" : "chevron-down"}></ussop-icon>${t("history.more")}${more ? ` (${more})` : ""}</button>
@@ -122,7 +123,12 @@ export class HistoryPage extends UssopElement {
     </div>
     ${this.isWide
       ? html`<div class="filters">${field("from", "history.from", "date")} ${field("to", "history.to", "date")}
-          ${field("class", "defects.class")} ${field("part", "history.part_begins")} ${field("model", "history.model")}</div>`
+          ${field("class", "defects.class")} ${field("part", "history.part_begins")} ${field("model", "history.model")}
+          <wa-select class="field" label=${t("history.by_model")} value=${decision}
+            @change=${(event: Event) => choose({ decision: (event.target as HTMLInputElement).value })}>
+            <wa-option value="">${t("history.all")}</wa-option>
+            ${DECISIONS.map((one) => html`<wa-option value=${one}>${t(`decision.${one}`)}</wa-option>`)}
+          </wa-select></div>`
       : nothing}`;
   }
 

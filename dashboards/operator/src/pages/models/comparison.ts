@@ -9,6 +9,7 @@ import { problemText } from "../../app/problem";
 import { locale, t } from "../../i18n/locale";
 import type { MessageKey } from "../../i18n/locale";
 import "../../parts/icon";
+import { gateSentence } from "../../parts/said-data";
 import { pageLayout, shared, sheet } from "../../styles/shared";
 import { bandOf, differencesOf, isWorse, rowsOf, tallyOf } from "./comparison-data";
 import type { Comparison, Difference, GateReport, Row, Side } from "./comparison-data";
@@ -79,8 +80,8 @@ export class ComparisonView extends UssopElement {
       <section class="card verdict ${report.outcome}"><ussop-icon name=${icon}></ussop-icon>
         <div>
           <h2>${t(`compare.${report.outcome}`)}</h2>
-          ${report.reasons.length > 0 ? html`<ul class="reasons">${report.reasons.map((reason) => html`<li>${reason}</li>`)}</ul>` : nothing}
-          ${report.remarks.map((remark) => html`<p class="small">${remark}</p>`)}
+          ${report.reasons.length > 0 ? html`<ul class="reasons">${report.reasons.map((reason, at) => html`<li>${gateSentence(reason, report.reason_words[at])}</li>`)}</ul>` : nothing}
+          ${report.remarks.map((remark, at) => html`<p class="small">${gateSentence(remark, report.remark_words[at])}</p>`)}
           ${this.gate?.override_reason ? html`<p><b>${this.gate.approved_by}</b>: ${this.gate.override_reason}</p>` : nothing}
           <p class="quiet small">${facts.join(" · ")}
             ${links?.prefect ? html`· <a href=${links.prefect} target="_blank" rel="noopener">${t("models.prefect")}</a>` : nothing}

@@ -6,6 +6,7 @@ import { UssopElement } from "../../app/element";
 import { formatRoute } from "../../app/route-data";
 import { locale, t } from "../../i18n/locale";
 import "../../parts/icon";
+import { gateHeadlines } from "../../parts/said-data";
 import { shared } from "../../styles/shared";
 import { actionsOf, figuresOf, proofsOf } from "./model-data";
 import type { Version } from "./model-data";
@@ -101,7 +102,7 @@ export class VersionCard extends UssopElement {
         ${one.mlflow_url ? html`<a href=${one.mlflow_url} target="_blank" rel="noopener">${t("models.mlflow")}</a>` : nothing}
       </div>
       <p class="quiet small">${this.facts().join(" · ")}</p>
-      ${one.gate_reasons ? html`<p class="small">${one.gate_reasons}</p>` : nothing}
+      ${one.gate_reasons ? html`<p class="small">${gateHeadlines(one.gate_reasons, one.gate_reason_codes)}</p>` : nothing}
       ${figures.length > 0
         ? html`<dl>${figures.map((figure) => html`<div><dt>${isKnown(figure.name) ? t(`compare.${figure.name}`) : figure.name.replaceAll("_", " ")}</dt><dd class="number">${SHARES.has(figure.name) ? locale.percent(figure.value, 1) : locale.number(figure.value, figure.value < 10 ? 3 : 0)}</dd></div>`)}</dl>`
         : nothing}

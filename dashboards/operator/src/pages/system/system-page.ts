@@ -6,7 +6,7 @@ import type { Schemas } from "../../api/client";
 import { ApiError } from "../../api/errors";
 import { session } from "../../api/session";
 import { WorkingPage } from "../../app/working-page";
-import { locale, t } from "../../i18n/locale";
+import { locale, named, t } from "../../i18n/locale";
 import "../../parts/icon";
 import { pageLayout, shared, sheet } from "../../styles/shared";
 import "./config-editor";
@@ -104,7 +104,7 @@ export class SystemPage extends WorkingPage {
     return html`<section class="card"><h2>${t("system.storage")}</h2>
       <div class="bar" role="progressbar" aria-label=${t("system.storage")} aria-valuenow=${Math.round(100 - one.free_percent)}><span .style=${`width: ${100 - one.free_percent}%`}></span></div>
       <p class="small ${one.is_low ? "problem" : "quiet"}">${t("system.free", { free: size(one.free_bytes), total: size(one.total_bytes) })}</p>
-      ${this.facts(parts.map(([name, part]) => [name.replaceAll("_", " "), size(part.bytes)] as const))}
+      ${this.facts(parts.map(([name, part]) => [named("storage", name), size(part.bytes)] as const))}
     </section>`;
   }
 
