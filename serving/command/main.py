@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from serving.command.audit import app as audit
+from serving.command.backup import backup, restore
 from serving.command.dataset import app as dataset
 from serving.command.first_admin import ensure_admin
 from serving.command.first_admin import reset_password as set_random_password
@@ -34,6 +35,8 @@ app.add_typer(admin, name="admin")
 app.add_typer(database, name="db")
 app.add_typer(dataset, name="dataset")
 app.add_typer(audit, name="audit")
+app.command("backup", help="Copy everything into one file, also while the platform runs.")(backup)
+app.command("restore", help="Bring a backup back into an empty DATA_DIR, or verify it.")(restore)
 
 
 def run() -> None:

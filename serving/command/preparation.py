@@ -9,6 +9,7 @@ import models
 from models.errors import BundleError
 from registry.errors import RegistryError
 from registry.local_store import LocalStore
+from serving.backup.contents import RESTORING
 from serving.database import create_engine
 from serving.errors import ConfigurationError
 from serving.schema import upgrade
@@ -25,6 +26,8 @@ def prepare_data_dir(settings: Settings, min_free_bytes: int = MIN_FREE_BYTES) -
         ConfigurationError: It cannot, or has not.
     """
     folder = settings.data_dir
+    if (folder / RESTORING).exists():
+        raise ConfigurationError(f"a restore into {folder} was not finished: run it again, or remove what it left")
     try:
         inbox = settings.data_dir / "inbox"
         own = (settings.run_dir, settings.media_dir, settings.bundles_dir, settings.models_dir, inbox)
