@@ -98,6 +98,24 @@ def copy_sqlite(source: Path, target: Path) -> None:
         raise StorageUnavailable(f"{source} is damaged: {found}")
 
 
+def require_sound_sqlite(file: Path) -> None:
+    """See that a file is a sound database of SQLite.
+
+    Raises:
+        InvalidRequest: It is not.
+    """
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise InvalidRequest(f"the backup's database cannot be read: {error}") from error
+    if not tables:  # SQLite takes a file of a few bytes for an empty database
+        raise InvalidRequest("the backup's database cannot be read: it is empty")
+    if found != "ok":
+        raise InvalidRequest(f"the backup's database is damaged: {found}")
+
+
 def restore_postgres(url: str, dump: Path) -> None:
     """Fill an empty PostgreSQL database, wholly or not at all.
 

@@ -23,6 +23,7 @@ from serving.backup.databases import (
     kind_of,
     require_empty_postgres,
     require_postgres_program,
+    require_sound_sqlite,
     restore_postgres,
     sqlite_file,
 )
@@ -92,6 +93,8 @@ def restore_backup(settings: Settings, path: Path, *, replace: bool, progress: P
             archive.read(
                 _advance(progress, archive.manifest.size_bytes), lambda name, pieces: _put(scratch, name, pieces)
             )
+            if archive.manifest.database == "sqlite":
+                require_sound_sqlite(scratch / DATABASE)
             set_aside = _set_aside(settings) if replace else None
             _take_place(settings, scratch)
         except OSError as error:
