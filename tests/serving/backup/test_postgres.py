@@ -27,10 +27,10 @@ def _on(url: str, folder: Path) -> Settings:
 def test_rows_come_back_when_the_database_is_postgres(tmp_path: Path, tiny_bundle: Bundle) -> None:
     with postgres() as url:
         for name in ("one", "two"):
-            engine = create_engine(url).execution_options(isolation_level="AUTOCOMMIT")
-            with engine.connect() as connection:
+            maker = create_engine(url).execution_options(isolation_level="AUTOCOMMIT")
+            with maker.connect() as connection:
                 connection.execute(text(f"CREATE DATABASE {name}"))
-            engine.dispose()
+            maker.dispose()
         base = url.rpartition("/")[0]
         old, new = _on(f"{base}/one", tmp_path / "old"), _on(f"{base}/two", tmp_path / "new")
         old.data_dir.mkdir()
