@@ -325,5 +325,5 @@ def _add_guards(
         )
     app.add_middleware(HostCheck, allowed=(*settings.allowed_hosts, settings.api_host))
     app.add_middleware(RequestLog, metrics=metrics)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, peers=peers)
     app.add_middleware(QueryToken)  # before anybody can write a URL down

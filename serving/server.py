@@ -6,6 +6,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from serving.http_protocol import BoundedHttpProtocol
 from serving.platform import Platform
 from serving.websocket_protocol import BoundedWebSocketProtocol
 
@@ -26,6 +27,7 @@ def server_config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,
         limit_concurrency=_MAX_CONNECTIONS,
+        http=BoundedHttpProtocol,
         ws=BoundedWebSocketProtocol,
         ws_max_size=_MOST_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # processor time and memory for each client, and the line has neither to spare

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Protocol
 
+from serving.beneath import open_beneath
 from serving.errors import InvalidRequest
 
 MOST_ENTRIES: Final = 100_000
@@ -76,7 +77,7 @@ class FolderSource:
     def read(self, name: str, limit_bytes: int) -> bytes:
         """See `Source.read`."""
         try:
-            with (self._root / name).open("rb") as file:
+            with open_beneath(self._root, name) as file:
                 return _within(file.read(limit_bytes + 1), limit_bytes)
         except OSError as error:
             raise InvalidRequest(f"cannot be read: {error.strerror}") from error

@@ -1,6 +1,8 @@
 """How much of a body is read, from whom, and how long we wait for it."""
 
 import asyncio
+import time
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +16,8 @@ from serving.settings import Settings
 FRAMING_BYTES = 64 * 1024  # what multipart adds around the picture and its few fields
 JSON_BYTES = 1024 * 1024
 ANONYMOUS_BYTES = 64 * 1024
+# A client that sends a byte now and then never pauses for long. The slowest radio of a plant is ten times as fast.
+LEAST_BYTES_PER_S: Final = 4096
 IMPORT_PATH = "/api/v1/datasets/import"
 # The only routes whose body is read without a token.
 _OPEN_PATHS = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh"})
@@ -86,6 +90,7 @@ class _Guard:
         self._left = limit
         self._limit = limit
         self._timeout_s = timeout_s
+        self._waited_s = 0.0
         self._complete = False
         self.answered = False
         self.refusal: ServingError | None = None
@@ -95,11 +100,16 @@ class _Guard:
             return await self._receive()
         if self.refusal is not None:
             raise _BodyRefused
+        # Only the client's time counts: what we take to write things down is none of its doing.
+        began_s = time.monotonic()
+        left_s = self._timeout_s + (self._limit - self._left) / LEAST_BYTES_PER_S - self._waited_s
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(min(self._timeout_s, left_s)):
                 message = await self._receive()
         except TimeoutError:
-            self._give_up(RequestTimeout(f"nothing was sent for {self._timeout_s:g} s"))
+            pause = f"nothing was sent for {self._timeout_s:g} s"
+            self._give_up(RequestTimeout(pause if left_s >= self._timeout_s else "the body is sent too slowly"))
+        self._waited_s += time.monotonic() - began_s
         if message["type"] != "http.request":
             self._complete = True
             return message

@@ -21,9 +21,6 @@ class HostCheck:
         if scope["type"] == "lifespan" or "*" in self._allowed or self._is_allowed(scope):
             await self._app(scope, receive, send)
             return
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": "host not allowed"})
-            return
         response = response_for(HostNotAllowed("this host name is not allowed (ALLOWED_HOSTS)"))
         response.headers["Connection"] = "close"
         await response(scope, receive, send)
