@@ -1,5 +1,6 @@
 """Opens a file below a folder that others may write to, so that no link leads elsewhere, whenever it is put there."""
 
+import errno
 import os
 import stat
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,7 @@ def open_beneath(root: Path, name: str) -> BinaryIO:
     """
     parts = PurePosixPath(name).parts
     if not parts or any(part in {"..", "/"} for part in parts):
-        raise PermissionError(1, "the path leads out of the folder")
+        raise PermissionError(errno.EPERM, "the path leads out of the folder")
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for part in parts[:-1]:
@@ -34,5 +35,5 @@ def open_beneath(root: Path, name: str) -> BinaryIO:
         os.close(folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise PermissionError(1, "it is no plain file")
+        raise PermissionError(errno.EPERM, "it is no plain file")
     return os.fdopen(descriptor, "rb")

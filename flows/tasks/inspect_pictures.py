@@ -1,6 +1,9 @@
 """Sends many pictures to the API, some at a time, and gives each verdict back as it comes."""
 
+import errno
+import os
 import queue
+import stat
 import threading
 import time
 from collections import Counter
@@ -132,8 +135,7 @@ class PictureInspector:
 
     def _inspect(self, name: str, make_key: MakeKey) -> InspectedPicture:
         try:
-            with (self._folder / name).open("rb") as file:
-                data = file.read(self._most_bytes + 1)
+            data = _read_beneath(self._folder, name, self._most_bytes + 1)
         except OSError as error:
             return InspectedPicture(name, None, f"cannot be read: {error.strerror}")
         if len(data) > self._most_bytes:
@@ -160,6 +162,20 @@ class PictureInspector:
             else:
                 self._last_answer_s = time.monotonic()
                 return InspectedPicture(name, verdict)
+
+
+def _read_beneath(folder: Path, name: str, most_bytes: int) -> bytes:
+    """The first bytes of a plain file of the folder. Links are left out also if they came after the folder was read.
+
+    Raises:
+        OSError: It cannot be read, or is no plain file of this folder.
+    """
+    descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        real = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not real.is_relative_to(folder.resolve()):
+            raise PermissionError(errno.EPERM, "it is no plain file of the folder")
+        return file.read(most_bytes)
 
 
 def _part_id(name: str) -> str | None:
