@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.error_responses import internal_error_response
@@ -12,6 +13,7 @@ from serving.metrics.registry import Metrics
 
 _log = structlog.get_logger(__name__)
 UNMATCHED = "unmatched"
+CLIENT_LEFT = 499  # as nginx counts it: the client was gone before it could be answered
 
 
 class RequestLog:
@@ -40,6 +42,9 @@ class RequestLog:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, send_noting_status)
+            except ClientDisconnect:
+                # Nobody is there to be answered. A traceback for each would let anybody who leaves early fill the log.
+                status = status or CLIENT_LEFT
             except Exception:  # noqa: BLE001 - the outermost frame of a request: log it, answer 500, go on
                 _log.exception("unexpected_error", method=scope["method"], route=_template(scope))
                 if status == 0:

@@ -1,0 +1,1 @@
+"""Attacks: each tries to break a promise, and says what it counted."""
