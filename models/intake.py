@@ -37,6 +37,9 @@ MEDIA_TYPES: Final = {
 _REFUSED_MODES: Final = {"CMYK", "F", "I", "LAB", "HSV", "YCbCr"}
 _EXIF_ORIENTATION: Final = 0x0112
 _DECODE_FLAGS: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+# Asked for 8 bits, OpenCV 5.0 rounds the 16 of a colour TIFF, and cuts those of every other picture; asked for all bits
+# and for RGB, it gives BGR. So it is asked for all bits and BGR.
+_TIFF_FLAGS: Final = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def read_image(data: bytes, limits: IntakeLimits | None = None) -> Picture:
     """
     header = _read_header(data, limits or IntakeLimits())
     _require_end(data, header.format)
-    pixels = _decode(data)
+    pixels = _decode(data, header.format)
     if (pixels.shape[1], pixels.shape[0]) != header.size_wh:
         raise BrokenImageError("the picture's size is not the one that its header announces")
     return Picture(_upright(pixels, header.orientation), MEDIA_TYPES[header.format])
@@ -185,11 +188,15 @@ def _require_end(data: bytes, file_format: str) -> None:
         raise BrokenImageError(f"the {file_format} file is cut off")
 
 
-def _decode(data: bytes) -> npt.NDArray[np.uint8]:
+def _decode(data: bytes, file_format: str) -> npt.NDArray[np.uint8]:
+    is_tiff = file_format == "TIFF"
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE_FLAGS)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _TIFF_FLAGS if is_tiff else _DECODE_FLAGS)
     except cv2.error as error:
         raise BrokenImageError("the picture does not decode") from error
+    if is_tiff and pixels is not None and pixels.ndim == 3:
+        pixels = pixels[..., ::-1]
+        pixels = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else np.ascontiguousarray(pixels)
     if pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3:
         raise BrokenImageError("the picture does not decode")
     return np.asarray(pixels, dtype=np.uint8)

@@ -117,10 +117,8 @@ class TokenIssuer:
             raise NotAuthenticated("the token is not valid or has expired")
         if not isinstance(payload["gen"], int):
             raise NotAuthenticated("the token is not valid or has expired")
-        return Claims(
-            payload["sub"],
-            payload["sid"],
-            payload["gen"],
-            payload["jti"],
-            datetime.fromtimestamp(payload["exp"], UTC),
-        )
+        try:
+            expires_at = datetime.fromtimestamp(payload["exp"], UTC)
+        except (ValueError, OverflowError, OSError) as error:  # beyond the end of the calendar
+            raise NotAuthenticated("the token is not valid or has expired") from error
+        return Claims(payload["sub"], payload["sid"], payload["gen"], payload["jti"], expires_at)

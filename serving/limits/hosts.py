@@ -1,12 +1,17 @@
 """By which names the API may be called. A page of a stranger that rebinds its name to us is refused."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.error_responses import response_for
 from serving.errors import HostNotAllowed
+
+# `name@elsewhere` and the like in the port's place would make another host of every URL that is built from it.
+_HOST: Final = re.compile(r"(\[[^\]]*\]|[^:]*)(?::[0-9]{0,5})?")
 
 
 class HostCheck:
@@ -31,8 +36,6 @@ class HostCheck:
 
 
 def _without_port(host: str) -> str:
-    """The name of a Host header; an address of IPv6 keeps its brackets."""
-    if host.startswith("["):
-        name, bracket, _ = host.partition("]")
-        return name + bracket
-    return host.partition(":")[0]
+    """The name of a Host header, empty where what follows it is no port; an address of IPv6 keeps its brackets."""
+    match = _HOST.fullmatch(host)
+    return match[1] if match else ""

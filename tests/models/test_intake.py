@@ -64,6 +64,13 @@ def test_upper_eight_bits_are_kept_when_sixteen_bit(extension: str) -> None:
     assert np.array_equal(read_image(encoded).pixels_rgb[..., 0], grey >> 8)
 
 
+@pytest.mark.parametrize("extension", [".png", ".tiff"])
+def test_upper_eight_bits_of_colours_are_kept_when_sixteen_bit(extension: str) -> None:
+    colours = np.random.default_rng(1).integers(0, 65536, (40, 50, 3)).astype(np.uint16)
+    encoded = cv2.imencode(extension, colours[..., ::-1])[1].tobytes()
+    assert np.array_equal(read_image(encoded).pixels_rgb, colours >> 8)
+
+
 def test_colour_under_alpha_is_kept_when_transparent() -> None:
     rgba = np.random.default_rng(2).integers(0, 255, (20, 30, 4)).astype(np.uint8)
     assert np.array_equal(read_image(encode(rgba, "PNG")).pixels_rgb, rgba[..., :3])

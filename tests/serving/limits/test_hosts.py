@@ -23,7 +23,17 @@ def test_api_answers_when_the_name_is_allowed(client: httpx.Client, host: str) -
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "a/?x=", "localhost@evil.example", "[::2]", "[::1", "", "127.0.0.2"],
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "a/?x=",
+        "localhost@evil.example",
+        "localhost:@evil",
+        "[::2]",
+        "[::1",
+        "",
+        "127.0.0.2",
+    ],
 )
 def test_api_refuses_when_the_name_is_foreign(client: httpx.Client, host: str) -> None:
     response = client.get("/api/v1/health", headers={"Host": host})
