@@ -32,7 +32,7 @@ _PAYLOADS = (
     "<style>@import 'http://127.0.0.1:9/evil.css'</style>",
     "</title><script>window.hit=1</script>",
     "<!--><img src=http://127.0.0.1:9/x.png>",
-    "\u202e<b>turned</b>",
+    "<b>turned</b>",
     "<math><mtext></p><img src=x onerror=window.hit=1>",
     "<details open ontoggle=window.hit=1>",
 )
@@ -119,8 +119,9 @@ def _is_ours(requested: str, url: str) -> bool:
 def _require_nothing_ran(page: Page) -> None:
     assert page.evaluate("window.hit === undefined"), page.url
     injected = """() => {
-      const walk = root => [...root.querySelectorAll('*')].flatMap(e => [e, ...(e.shadowRoot ? walk(e.shadowRoot) : [])]);
-      return walk(document).filter(e => [...e.attributes].some(a => /^on/i.test(a.name) || /^javascript:/i.test(a.value)))
-        .map(e => e.outerHTML.slice(0, 100));
+      const inside = e => e.shadowRoot ? walk(e.shadowRoot) : [];
+      const walk = root => [...root.querySelectorAll('*')].flatMap(e => [e, ...inside(e)]);
+      const acts = a => /^on/i.test(a.name) || (/^(href|src)$/i.test(a.name) && /^javascript:/i.test(a.value));
+      return walk(document).filter(e => [...e.attributes].some(acts)).map(e => e.outerHTML.slice(0, 100));
     }"""
     assert page.evaluate(injected) == []

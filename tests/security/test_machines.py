@@ -197,7 +197,7 @@ def test_sessions_live_and_die_as_the_model_says_when_anything_happens(
     settings: Settings, database: Database, proof: Proof
 ) -> None:
     machine = type("Sessions", (SessionHistory,), {"database": database, "issuer": TokenIssuer(settings)})
-    runs, steps = proof.size(short=(8, 20), full=(300, 50))
+    runs, steps = proof.size(short=(3, 15), full=(60, 50))
     _run(machine, proof, runs=runs, steps=steps)
     proof.note(histories=runs, steps=machine.steps, divergences=0)
 
@@ -304,7 +304,7 @@ def test_store_holds_what_the_model_says_when_anything_happens(
 ) -> None:
     told = {"folder": tmp_path / "stores", "sources": _variants(tiny_bundle, tmp_path)}
     machine = type("Stores", (StoreHistory,), told)
-    runs, steps = proof.size(short=(6, 15), full=(200, 50))
+    runs, steps = proof.size(short=(2, 12), full=(40, 50))
     _run(machine, proof, runs=runs, steps=steps)
     proof.note(histories=runs, steps=machine.steps, divergences=0)
 
