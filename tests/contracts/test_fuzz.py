@@ -6,8 +6,9 @@ from typing import Final
 import pytest
 
 from models.bundle import Bundle
-from tests.contracts.fuzz import fuzz
+from tests.contracts.fuzz import CALLERS, fuzz
 from tests.contracts.running import Running, running
+from tests.prove.plugin import Proof
 
 _CALLERS: Final = ("admin", "operator key", "anonymous")
 
@@ -25,3 +26,12 @@ def test_nothing_is_wrong_when_anything_is_sent(disposable: Running, caller: str
     outcome = fuzz(disposable, caller, phases=("fuzzing",), most=1)
     assert outcome.failures == {}
     assert outcome.cases > 70
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.prove("fuzz", "requests made from the API's description, in sequences too, as each caller", only_full=True)
+def test_nothing_is_wrong_when_thousands_are_sent(disposable: Running, caller: str, proof: Proof) -> None:
+    outcome = fuzz(disposable, caller, phases=("examples", "coverage", "fuzzing", "stateful"), most=8)
+    proof.note(requests=outcome.cases, kinds_of_failures=len(outcome.failures))
+    proof.note(faults=sum(count for status, count in outcome.statuses.items() if status >= 500 and status != 503))
+    assert outcome.failures == {}

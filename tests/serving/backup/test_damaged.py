@@ -15,9 +15,9 @@ from serving.backup.making import make_backup
 from serving.backup.restoring import check_backup, restore_backup
 from serving.errors import InvalidRequest, ServingError
 from serving.settings import Settings
+from tests.prove.plugin import Proof
 
 _SEED: Final = 20261126
-_FLIPS: Final = 60
 
 
 @pytest.fixture
@@ -46,13 +46,16 @@ def test_backup_is_refused_when_it_was_cut_off(archive: Path, place: Settings) -
         assert list(place.data_dir.iterdir()) == []
 
 
-def test_changed_bytes_are_found_when_they_belong_to_a_file(archive: Path, place: Settings) -> None:
+@pytest.mark.prove("backup", "bits flipped in a backup: each is found")
+def test_changed_bytes_are_found_when_they_belong_to_a_file(archive: Path, place: Settings, proof: Proof) -> None:
     sound = archive.read_bytes()
     data = bytearray(sound)
     dice = random.Random(_SEED)  # noqa: S311 - no secret
     with tarfile.open(archive) as tar:
         members = [(info.offset_data, info.size) for info in tar.getmembers() if info.size]
-    for _ in range(_FLIPS):
+    flips = proof.size(short=60, full=1000)
+    proof.note(flips=flips, missed=0)
+    for _ in range(flips):
         begin, size = dice.choice(members)
         spot = begin + dice.randrange(size)
         data[spot] ^= 1 << dice.randrange(8)

@@ -20,6 +20,7 @@ from serving.command.preparation import prepare_data_dir
 from serving.errors import ConfigurationError, InvalidRequest, StorageUnavailable
 from serving.settings import Settings
 from tests.pictures import png_bytes, square_picture
+from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in, settings_on
 from tests.serving.server import serve
 
@@ -66,7 +67,8 @@ def _restored_to(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update={"data_dir": folder, "database_url": f"sqlite:///{folder / 'ussop.db'}"})
 
 
-def test_another_platform_goes_on_when_a_busy_one_was_copied(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.prove("backup", "a copy made while parts are inspected and deleted, restored elsewhere")
+def test_another_platform_goes_on_when_a_busy_one_was_copied(settings: Settings, tmp_path: Path, proof: Proof) -> None:
     archive, place = tmp_path / "ussop.backup", _restored_to(settings, tmp_path / "elsewhere")
     mlflow = settings.mlflow_dir
     (mlflow / "artifacts" / "1").mkdir(parents=True)
@@ -79,9 +81,9 @@ def test_another_platform_goes_on_when_a_busy_one_was_copied(settings: Settings,
         headers = bearer(log_in(client, "engineer"))
         old_session = client.post(f"{_V1}/auth/login", json={"username": "viewer", "password": "correct horse battery"})
         client.headers.update(headers)
-        before = [_inspect(client, number) for number in range(8)]
+        before = [_inspect(client, number) for number in range(proof.size(short=8, full=300))]
         records = {i: client.get(f"{_V1}/inspect/{i}").json() for i in before}
-        with _busy(url, headers):
+        with _busy(url, headers) as busy:
             made = make_backup(settings, archive)
         after = [_inspect(client, number) for number in range(60, 63)]
         (digest,) = {LocalStore(settings.bundles_dir).pointer("deployed")}
@@ -110,11 +112,12 @@ def test_another_platform_goes_on_when_a_busy_one_was_copied(settings: Settings,
         acts = client.get(f"{_V1}/audit").json()["entries"]
         assert {"backup.made", "backup.restored"} <= {entry["action"] for entry in acts}
         _inspect(client, 70)
-    _require_every_picture(place)
+    rows = _require_every_picture(place)
+    proof.note(files=made.files, inspected_meanwhile=len(busy), rows=rows, rows_without_picture=0, problems_of_audit=0)
 
 
-def _require_every_picture(place: Settings) -> None:
-    """Every row has its picture, and no picture of a deleted row came back."""
+def _require_every_picture(place: Settings) -> int:
+    """The number of rows. Every row has its picture, and no picture of a deleted row came back."""
     with closing(sqlite3.connect(place.data_dir / "ussop.db")) as database:
         rows = database.execute("SELECT image_path, image_sha256 FROM inspections").fetchall()
     assert len(rows) > 8
@@ -122,6 +125,7 @@ def _require_every_picture(place: Settings) -> None:
         assert hashlib.sha256((place.media_dir / path).read_bytes()).hexdigest() == digest
     on_disk = {path.relative_to(place.media_dir).as_posix() for path in place.media_dir.glob("*/*/*/*")}
     assert on_disk == {path for path, _ in rows}
+    return len(rows)
 
 
 def test_lost_pictures_are_told_and_do_not_stop_the_copy_when_there_are_some(

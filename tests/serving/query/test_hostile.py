@@ -11,6 +11,7 @@ import pytest
 from serving.query.arguments import MOST_ROWS
 from serving.query.conversation import MOST_CALLS
 from serving.query.refusal import NOT_IN_DATA
+from tests.prove.plugin import Proof
 from tests.serving.api_keys.test_limits import make_key
 from tests.serving.past import Part, Past
 from tests.serving.query.conftest import AskedPlant
@@ -90,13 +91,15 @@ def _files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.name.startswith("ussop.db")}
 
 
-def test_nothing_changes_when_the_model_calls_anything(plant: AskedPlant) -> None:
-    """320 calls by 40 questions: unknown tools, SQL, paths, addresses, huge numbers, arguments that are none."""
+@pytest.mark.prove("paths-and-injection", "calls of tools by a hostile language model")
+def test_nothing_changes_when_the_model_calls_anything(plant: AskedPlant, proof: Proof) -> None:
+    """Eight calls for each question: unknown tools, SQL, paths, addresses, huge numbers, arguments that are none."""
     dice = random.Random(_SEED)  # noqa: S311 - no secret
+    questions = proof.size(short=_QUESTIONS, full=250)
     path = plant.settings.data_dir / "ussop.db"
     rows, files = _rows(path), _files(plant.settings.data_dir)
     told, refused = "", 0
-    for _ in range(_QUESTIONS):
+    for _ in range(questions):
         plant.fake.will(_hostile_turn(dice), says(text(NOT_IN_DATA)))
         answer = plant.ask("What?")
         assert answer.status_code == 200, answer.text
@@ -106,7 +109,8 @@ def test_nothing_changes_when_the_model_calls_anything(plant: AskedPlant) -> Non
         told += json.dumps(results)
         for figures in answer.json()["figures"]:
             assert len(figures["values"].get("rows", [])) <= max(MOST_ROWS, 50)
-    assert 100 < refused < _QUESTIONS * MOST_CALLS  # most are turned down, and some get through to the tools
+    proof.note(questions=questions, calls=questions * MOST_CALLS, refused=refused, rows_changed=0)
+    assert 100 < refused < questions * MOST_CALLS  # most are turned down, and some get through to the tools
     assert _rows(path) == rows
     assert _files(plant.settings.data_dir) == files
     for secret in ("root:", "argon2", "SECRET_KEY", "password_hash", "Traceback"):
