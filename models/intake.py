@@ -196,7 +196,7 @@ def _decode(data: bytes, file_format: str) -> npt.NDArray[np.uint8]:
         raise BrokenImageError("the picture does not decode") from error
     if is_tiff and pixels is not None and pixels.ndim == 3:
         pixels = pixels[..., ::-1]
-        pixels = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else np.ascontiguousarray(pixels)
+        pixels = (pixels // 256).astype(np.uint8) if pixels.dtype == np.uint16 else np.ascontiguousarray(pixels)
     if pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3:
         raise BrokenImageError("the picture does not decode")
     return np.asarray(pixels, dtype=np.uint8)

@@ -1,10 +1,11 @@
 """Texts of strangers on every page that shows them: nothing of them runs, and nothing is fetched for them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, Request, expect
 
 from serving.alerts.service import raise_alert
 from serving.app import create_app
@@ -60,7 +61,8 @@ def _plant(client: httpx.Client, settings: Settings) -> None:
     import_zip(client, zip_of({**files, "classes.txt": "scratch\n<img src=x onerror=window.hit=1>"}))
     database = open_database(settings)
     for text in _PAYLOADS:
-        database.write(lambda session, text=text: raise_alert(session, "error", text, text, text)).result(timeout=30)
+        raised = partial(raise_alert, severity="error", title=text, message=text, dedupe_key=text)
+        database.write(raised).result(timeout=30)
     database.close()
 
 
@@ -78,11 +80,18 @@ def test_nothing_runs_when_texts_of_strangers_are_shown(
         screen = new_screen(url)
         foreign: list[str] = []
         dialogs: list[str] = []
-        screen.context.on(
-            "request", lambda request: foreign.append(request.url) if not _is_ours(request.url, url) else None
-        )
+
+        def note_request(request: Request) -> None:
+            if not _is_ours(request.url, url):
+                foreign.append(request.url)
+
+        def note_dialog(dialog: Dialog) -> None:
+            dialogs.append(dialog.message)
+            dialog.dismiss()
+
+        screen.context.on("request", note_request)
         page = screen.open("/history")
-        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", note_dialog)
         signed_in(page, "admin")
         expect(page.get_by_role("row").filter(has_text="window.hit").first).to_be_visible()
         pages = (

@@ -108,7 +108,8 @@ def _websocket(client: httpx.Client, token: str) -> int:
 def test_nothing_opens_when_the_token_is_forged(platform: Running, proof: Proof) -> None:
     with platform.client() as client:
         good = platform.callers["admin"]["Authorization"].removeprefix("Bearer ")
-        forged, opened = _forged(platform.settings, good), []
+        forged = _forged(platform.settings, good)
+        opened: list[tuple[str, object, int]] = []
         bodies = set()
         for name, token in forged.items():
             answer = client.get(f"{_V1}/users", headers=bearer(token))
