@@ -51,17 +51,18 @@ class Running:
 
 
 @contextmanager
-def running(data_dir: Path, bundle: Bundle, *, has_usual_limits: bool = False) -> Iterator[Running]:
+def running(data_dir: Path, bundle: Bundle, *, has_usual_limits: bool = False, **more: object) -> Iterator[Running]:
     """A platform on a new data folder; it ends with the block.
 
     Args:
         data_dir: A folder that is not there yet.
         bundle: What it inspects with.
         has_usual_limits: Whether the limits are those that hold where nothing is set; nobody is logged in then.
+        more: Settings that differ.
     """
     data_dir.mkdir()
     prepare(data_dir, bundle)
-    settings = settings_on(data_dir)
+    settings = settings_on(data_dir).model_copy(update=more)
     if has_usual_limits:
         usual = {name: Settings.model_fields[name].default for name in ("rate_limit_default", "rate_limit_login")}
         settings = settings.model_copy(update=usual)
