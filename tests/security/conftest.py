@@ -16,7 +16,7 @@ __all__ = ["_plain_log_lines", "prepared_data_dir", "settings"]
 def platform(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Iterator[Running]:
     """The platform that is attacked. No test relies on what another one left."""
     data_dir = tmp_path_factory.mktemp("security") / "var"
-    # A machine that is busy with other things sends and decodes slowly too; the tests of slow senders have a platform of their own.
+    # A busy machine sends and decodes slowly too; the tests of slow senders have a platform of their own.
     with running(data_dir, tiny_bundle, upload_timeout_s=120.0, inference_timeout_s=120.0) as platform:
         yield platform
 
