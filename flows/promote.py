@@ -89,16 +89,17 @@ def promote(
         _show(rest, settings, record, mark, Path(scratch))
         if record.outcome != "blocked":
             promote_version(rest, candidate, replaced=deployed)
-    reasons = "; ".join(word.text for word in record.judgement.reasons)
-    get_run_logger().info("version %s: %s. %s", candidate.version, record.outcome, reasons)
+    return _ending(candidate.version, record)
+
+
+def _ending(version: str, record: GateRecord) -> Any:
+    """How the run ends: by the name of the outcome, with the reasons."""
+    reasons = [word.text for word in record.judgement.reasons]
+    get_run_logger().info("version %s: %s. %s", version, record.outcome, "; ".join(reasons))
     return Completed(
         name=record.outcome.capitalize(),
-        message=reasons or f"version {candidate.version} is deployed",
-        data={
-            "version": candidate.version,
-            "outcome": record.outcome,
-            "reasons": [word.text for word in record.judgement.reasons],
-        },
+        message="; ".join(reasons) or f"version {version} is deployed",
+        data={"version": version, "outcome": record.outcome, "reasons": reasons},
     )
 
 
