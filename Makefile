@@ -7,7 +7,7 @@ PIP_ARGS ?=
 # Processes that share the tests, file by file: most tests wait for servers of their own.
 TEST_WORKERS ?= 2
 
-.PHONY: run run-serving setup setup-serving setup-dev dashboard opcua-nodeset opcua-client dashboard-check api fuzz test check bench format clean
+.PHONY: run run-serving setup setup-serving setup-dev dashboard opcua-nodeset opcua-client dashboard-check api fuzz test check bench prove format clean
 
 run: $(VENV)/.train dashboard opcua-nodeset  ## Start the platform in the foreground; Ctrl-C ends it
 	@exec $(BIN)/ussop up
@@ -53,6 +53,9 @@ check: $(VENV)/.dev  ## Format, lint, types, import contracts, file sizes
 
 bench: $(VENV)/.dev  ## Measure /inspect against decode + inference, in one run; appends to docs/results
 	$(BIN)/python -m tests.bench
+
+prove: $(VENV)/.dev dashboard  ## Break and attack the platform in full size, an hour at most; writes docs/proof.md
+	$(BIN)/python -m tests.prove $(AREAS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from models.bundle import Bundle
+from tests.prove.plugin import proof, pytest_addoption, pytest_collection_modifyitems, pytest_runtest_makereport
 from tests.tiny_bundle import build_tiny_bundle
+
+__all__ = ["proof", "pytest_addoption", "pytest_collection_modifyitems", "pytest_runtest_makereport"]
 
 
 @pytest.fixture(scope="session")

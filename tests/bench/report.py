@@ -27,19 +27,19 @@ def write_json(name: str, content: dict[str, Any]) -> None:
     (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def replace_block(name: str, markdown: str) -> None:
-    """Puts a text between `<!-- name -->` and `<!-- /name -->` of benchmarks.md.
+def replace_block(name: str, markdown: str, *, page: str = "benchmarks.md") -> None:
+    """Puts a text between `<!-- name -->` and `<!-- /name -->` of a page.
 
     Raises:
         ValueError: The markers are not there.
     """
-    page = DOCS / "benchmarks.md"
+    file = DOCS / page
     opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, found, rest = page.read_text(encoding="utf-8").partition(opening)
+    before, found, rest = file.read_text(encoding="utf-8").partition(opening)
     _, closed, after = rest.partition(closing)
     if not found or not closed:
-        raise ValueError(f"benchmarks.md has no block {name}")
-    page.write_text(f"{before}{opening}\n{markdown.strip()}\n{closing}{after}", encoding="utf-8")
+        raise ValueError(f"{page} has no block {name}")
+    file.write_text(f"{before}{opening}\n{markdown.strip()}\n{closing}{after}", encoding="utf-8")
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

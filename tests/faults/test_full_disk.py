@@ -19,6 +19,7 @@ from serving.media.store import MediaStore
 from serving.settings import Settings
 from tests.faults.killable import free_port
 from tests.pictures import png_bytes, square_picture
+from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
 from tests.serving.storage.stock import Stock
 
@@ -146,7 +147,8 @@ def assert_every_acknowledged_picture_is_there(disk: FullDisk) -> None:
 
 
 @pytest.mark.slow
-def test_line_goes_on_by_itself_when_a_full_disk_has_room_again(disk: FullDisk) -> None:
+@pytest.mark.prove("durability", "a small disk of its own, full to the last byte, and empty again")
+def test_line_goes_on_by_itself_when_a_full_disk_has_room_again(disk: FullDisk, proof: Proof) -> None:
     assert disk.inspect().status_code == 200
     assert disk.open_alerts() == set()
 
@@ -170,4 +172,5 @@ def test_line_goes_on_by_itself_when_a_full_disk_has_room_again(disk: FullDisk) 
     disk.empty()
     assert [disk.inspect().status_code for _ in range(20)] == [200] * 20
     wait_until(lambda: disk.open_alerts() == set(), "every alert ends")
+    proof.note(disk_mib=DISK_MB, acknowledged=len(disk.acknowledged), refused=len(refused) + 1)
     assert_every_acknowledged_picture_is_there(disk)

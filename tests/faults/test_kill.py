@@ -1,8 +1,9 @@
-"""`kill -9`, a hundred times, while parts are inspected: what was acknowledged is there, once, with its picture."""
+"""`kill -9`, again and again, while parts are inspected: what was acknowledged is there, once, with its picture."""
 
 import hashlib
 import random
 import sqlite3
+import statistics
 import threading
 import time
 from collections import deque
@@ -19,9 +20,9 @@ from serving.media.store import INCOMING, ORPHANS
 from serving.settings import Settings
 from tests.faults.killable import KillableApi, free_port
 from tests.pictures import jpeg_bytes, square_picture
+from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
 
-KILLS = 100
 CLIENTS = 4
 # Each life ends a moment after so many answers, or at the latest after so long.
 MOST_ANSWERS = 8
@@ -108,17 +109,23 @@ def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
         yield api
 
 
-def kill_again_and_again(api: KillableApi, ready: threading.Event, answers: threading.Semaphore) -> None:
-    chance, moment = random.Random(20261123), threading.Event()  # noqa: S311
-    for _ in range(KILLS):
+def kill_again_and_again(
+    api: KillableApi, ready: threading.Event, answers: threading.Semaphore, kills: int, seed: int
+) -> list[float]:
+    """The seconds from each new start until the API was healthy."""
+    chance, moment, starts_s = random.Random(seed), threading.Event(), []  # noqa: S311
+    for _ in range(kills):
         give_up_at = time.monotonic() + LONGEST_LIFE_S
         for _ in range(chance.randint(0, MOST_ANSWERS)):
             answers.acquire(timeout=max(0.0, give_up_at - time.monotonic()))
         moment.wait(timeout=chance.uniform(0.0, LONGEST_MOMENT_S))  # not for anything: the moment is the test
         ready.clear()
         api.kill()
+        killed_s = time.monotonic()
         api.start()
+        starts_s.append(time.monotonic() - killed_s)
         ready.set()
+    return starts_s
 
 
 def assert_database_and_pictures_agree(settings: Settings, acknowledged: dict[str, tuple[str, str]]) -> None:
@@ -136,24 +143,34 @@ def assert_database_and_pictures_agree(settings: Settings, acknowledged: dict[st
         assert found.get(row_id, 0) == objects_found
 
 
+def note_what_is_there(settings: Settings, acknowledged: dict[str, tuple[str, str]], proof: Proof) -> None:
+    with closing(sqlite3.connect(settings.data_dir / "ussop.db")) as database:
+        rows = database.execute("SELECT idempotency_key, image_path FROM inspections").fetchall()
+    keys = [key for key, _ in rows]
+    proof.note(lost=len(set(acknowledged) - set(keys)), doubled=len(keys) - len(set(keys)))
+    proof.note(rows_without_picture=sum(not (settings.media_dir / path).is_file() for _, path in rows))
+
+
 def pictures_in_place(settings: Settings) -> int:
     return sum(1 for _ in settings.media_dir.glob("[0-9]*/*/*/*"))
 
 
 @pytest.mark.slow
-def test_every_acknowledged_inspection_is_there_once_when_the_api_is_killed_a_hundred_times(
-    api: KillableApi, settings: Settings
+@pytest.mark.prove("durability", "`kill -9` at random moments while four clients send")
+def test_every_acknowledged_inspection_is_there_once_when_the_api_is_killed_again_and_again(
+    api: KillableApi, settings: Settings, proof: Proof
 ) -> None:
+    kills = proof.size(short=100, full=1000)
     ready, answers = threading.Event(), threading.Semaphore(0)
     api.start()
     with httpx.Client(base_url=api.base_url, trust_env=False, timeout=20) as client:
         token = log_in(client, "operator")
-    lines = [Line(api.base_url, token, ready, answers, seed) for seed in range(CLIENTS)]
+    lines = [Line(api.base_url, token, ready, answers, seed) for seed in range(proof.seed, proof.seed + CLIENTS)]
     for line in lines:
         line.start()
     ready.set()
     try:
-        kill_again_and_again(api, ready, answers)
+        starts_s = kill_again_and_again(api, ready, answers, kills, proof.seed)
     finally:
         ready.set()
         for line in lines:
@@ -161,9 +178,13 @@ def test_every_acknowledged_inspection_is_there_once_when_the_api_is_killed_a_hu
         for line in lines:
             line.join(timeout=DEADLINE_S)
     assert [problem for line in lines for problem in line.unexpected] == []
-    assert sum(line.cut_off for line in lines) > KILLS // 2, "the kills hit nothing: this would test nothing"
+    cut_off = sum(line.cut_off for line in lines)
+    assert cut_off > kills // 2, "the kills hit nothing: this would test nothing"
     acknowledged = {key: value for line in lines for key, value in line.acknowledged.items()}
-    assert len(acknowledged) > KILLS
+    proof.note(kills=kills, acknowledged=len(acknowledged), requests_cut_off=cut_off)
+    proof.note(ready_again_s_median=statistics.median(starts_s), ready_again_s_worst=max(starts_s))
+    assert len(acknowledged) > kills
+    note_what_is_there(settings, acknowledged, proof)
     assert_database_and_pictures_agree(settings, acknowledged)
 
     api.kill()

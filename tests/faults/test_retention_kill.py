@@ -13,11 +13,10 @@ from serving.database import open_database
 from serving.media.store import ORPHANS, MediaStore
 from serving.settings import Settings
 from tests.faults.killable import KillableApi, free_port
+from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
 from tests.serving.storage.stock import Stock
 
-KILLS = 20
-PICTURES = 2000
 PASSES = "/api/v1/storage/retention/passes"
 
 
@@ -71,23 +70,31 @@ class Driver(threading.Thread):
             self.finished.set()
 
 
+def orphans_in(settings: Settings) -> list[Path]:
+    return [path for path in (settings.media_dir / ORPHANS).rglob("*.jpg") if path.is_file()]
+
+
 @pytest.mark.slow
-def test_rows_and_files_agree_when_the_api_is_killed_again_and_again(api: KillableApi, settings: Settings) -> None:
+@pytest.mark.prove("durability", "`kill -9` while retention deletes")
+def test_rows_and_files_agree_when_the_api_is_killed_again_and_again(
+    api: KillableApi, settings: Settings, proof: Proof
+) -> None:
+    wanted, pictures = proof.size(short=(20, 2000), full=(60, 6000))
     database, media = open_database(settings), MediaStore(settings.media_dir)
     media.prepare()
     stock = Stock(database, media)
-    old, young = stock.add("pass", 60, count=PICTURES), stock.add("pass", 3, count=50)
-    failures, held = stock.add("fail", 600, count=60), old[:: PICTURES // 20]
+    old, young = stock.add("pass", 60, count=pictures), stock.add("pass", 3, count=50)
+    failures, held = stock.add("fail", 600, count=60), old[:: pictures // 20]
     for inspection_id in held:
         stock.hold(inspection_id)
-    ready, moment, chance = threading.Event(), threading.Event(), random.Random(4)  # noqa: S311
+    ready, moment, chance = threading.Event(), threading.Event(), random.Random(proof.seed)  # noqa: S311
     api.start()
     with httpx.Client(base_url=api.base_url, trust_env=False, timeout=20) as client:
         driver = Driver(api.base_url, log_in(client, "admin"), ready)
     driver.start()
     ready.set()
     kills = 0
-    while kills < KILLS and not driver.finished.is_set():
+    while kills < wanted and not driver.finished.is_set():
         moment.wait(timeout=chance.uniform(0.0, 0.3))  # not for anything: the moment is the test
         ready.clear()
         api.kill()
@@ -96,11 +103,13 @@ def test_rows_and_files_agree_when_the_api_is_killed_again_and_again(api: Killab
         ready.set()
     driver.join(timeout=120)
     assert driver.unexpected == []
-    assert driver.cut_off > KILLS // 3, "the kills hit nothing: this would test nothing"
+    proof.note(kills=kills, pictures=pictures, calls_cut_off=driver.cut_off)
+    proof.note(left_over=len(stock.left_of(old)) - len(held), orphans=len(orphans_in(settings)))
+    assert driver.cut_off > wanted // 3, "the kills hit nothing: this would test nothing"
     assert stock.to_remove() == []
     assert stock.left_of(old) == held
     assert stock.left_of(young) == young
     assert stock.left_of(failures) == failures[10:]
-    assert [path for path in (settings.media_dir / ORPHANS).rglob("*.jpg") if path.is_file()] == []
+    assert orphans_in(settings) == []
     assert stock.open_alerts() == []
     database.close()
