@@ -450,6 +450,7 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   "config.reverted": "Version {version} gilt wieder.",
   "config.at_start": "Beim Start gelesen ({count})",
   "config.takt_s": "Takt in Sekunden (0: keiner)",
+  "config.deadline_ms": "Frist für ein Urteil in ms (0: keine)",
   "config.pass_rate_target_percent": "Alarm unter einer Gutquote von … %",
   "config.alert_window_min": "Betrachtet, in Minuten",
   "config.alert_least_parts": "Teile, um zu urteilen",

@@ -448,6 +448,7 @@ export const en = {
   "config.reverted": "Version {version} holds again.",
   "config.at_start": "Read when the platform starts ({count})",
   "config.takt_s": "Takt in seconds (0: none)",
+  "config.deadline_ms": "Deadline of a verdict in ms (0: none)",
   "config.pass_rate_target_percent": "Alert below a pass rate of … %",
   "config.alert_window_min": "Looked at, in minutes",
   "config.alert_least_parts": "Parts needed to judge",

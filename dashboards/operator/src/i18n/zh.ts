@@ -450,6 +450,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   "config.reverted": "版本 {version} 已恢复。",
   "config.at_start": "启动时读取（{count}）",
   "config.takt_s": "节拍（秒，0 表示无）",
+  "config.deadline_ms": "判定期限（毫秒，0 表示无）",
   "config.pass_rate_target_percent": "合格率低于 … % 时报警",
   "config.alert_window_min": "观察时长（分钟）",
   "config.alert_least_parts": "判断所需的最少零件数",
