@@ -31,7 +31,7 @@ class RuleValues(BaseModel):
     takt_s: TaktSeconds = 0.0
     """Takt in seconds; an alert is raised when cycle time or inspection time is above it. 0 raises none."""
     deadline_ms: DeadlineMs = 0.0
-    """Milliseconds within which a part has its verdict; past them it gets an error, and an alert is raised. 0 sets none."""
+    """Milliseconds in which a part has its verdict; past them it gets an error, and there is an alert. 0 sets none."""
     control_chart: bool = True
     """Whether the p-chart is watched by the Western Electric rules."""
     control_chart_parts: SubgroupParts = 50

@@ -13,11 +13,11 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from models.bundle import load_bundle
-from models.errors import ModelError
+from models.errors import InferenceError, ModelError
 from models.golden import open_tested_runtime
 from models.intake import MEDIA_TYPES, Picture, read_image, sniff
 from models.recipe import Recipe
-from models.runtime import Runtime
+from models.runtime import Runtime, Verdict
 from registry.errors import NothingDeployedError, RegistryError
 from registry.local_store import LocalStore
 from registry.version import DEPLOYED
@@ -58,6 +58,15 @@ class Kept:
 
     picture: StoredPicture
     store_ms: float
+
+
+def _verdict_of(runtime: Runtime, picture: Picture, recipe: Recipe) -> Verdict:
+    try:
+        return runtime.inspect(picture, recipe)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise InferenceError(f"inference failed: {type(error).__name__}") from error
 
 
 class LiveInspector:
@@ -211,7 +220,7 @@ class LiveInspector:
             decoded = picture or read_image(data)
             decoded_s = time.perf_counter()
             with self.models.lease() as model:
-                verdict = model.runtime.inspect(decoded, recipe)
+                verdict = _verdict_of(model.runtime, decoded, recipe)
             timings_ms = {
                 "queue": (started_s - called_s) * 1000,
                 "decode": (decoded_s - started_s) * 1000,
