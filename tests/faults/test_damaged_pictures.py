@@ -6,7 +6,7 @@ judged so. The counts say how often.
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import httpx
@@ -23,7 +23,7 @@ from tests.pictures import encode, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
 
-FORMATS = {
+FORMATS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 92},
     "PNG": {},
     "BMP": {},
@@ -40,7 +40,8 @@ def runtime(tiny_bundle: Bundle) -> Runtime:
 @pytest.fixture(scope="module")
 def textured() -> npt.NDArray[np.uint8]:
     """A part with a defect and a surface, so that the encodings have something to hold."""
-    return square_picture("red", side_px=24) - np.random.default_rng(4).integers(0, 24, (64, 64, 1), np.uint8)
+    noise = np.random.default_rng(4).integers(0, 24, (64, 64, 1), np.uint8)
+    return np.subtract(square_picture("red", side_px=24), noise, dtype=np.uint8)
 
 
 def decision_of(runtime: Runtime, data: bytes) -> str:
@@ -102,7 +103,7 @@ def test_cut_off_picture_is_refused_unless_nothing_of_it_is_missing(
 
 
 @pytest.fixture
-def operator(client: httpx.Client) -> Iterator[httpx.Client]:
+def operator(client: httpx.Client) -> httpx.Client:
     client.headers.update(bearer(log_in(client, "operator")))
     return client
 
