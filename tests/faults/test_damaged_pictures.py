@@ -41,7 +41,8 @@ def runtime(tiny_bundle: Bundle) -> Runtime:
 def textured() -> npt.NDArray[np.uint8]:
     """A part with a defect and a surface, so that the encodings have something to hold."""
     noise = np.random.default_rng(4).integers(0, 24, (64, 64, 1), np.uint8)
-    return np.subtract(square_picture("red", side_px=24), noise, dtype=np.uint8)
+    pixels: npt.NDArray[np.uint8] = square_picture("red", side_px=24) - noise
+    return pixels
 
 
 def decision_of(runtime: Runtime, data: bytes) -> str:
