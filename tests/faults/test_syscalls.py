@@ -53,7 +53,7 @@ def traced(settings: Settings, folder: Path, *options: str) -> Iterator[tuple[ht
             "API_PORT": str(free_port()),
             "SECRET_KEY": settings.secret_key.get_secret_value(),
             "RATE_LIMIT_DEFAULT": "1000000/minute",
-        "RATE_LIMIT_LOGIN": "1000000/minute",
+            "RATE_LIMIT_LOGIN": "1000000/minute",
             "OPENVINO_ENABLED": "false",
             "INFERENCE_WORKERS": "1",
             "STORAGE_RESERVE_MB": "0",
