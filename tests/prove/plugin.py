@@ -54,7 +54,7 @@ class Proof:
     counts: dict[str, Count] = field(default_factory=dict)
 
     def size(self, short: T, full: T) -> T:
-        """The one that this run is to take; of a number so much as the scale says, but never less than the short one."""
+        """The one that this run is to take; of a number the share of the scale, but not less than the short one."""
         if self.is_full and isinstance(full, int | float) and isinstance(short, int | float):
             return max(short, type(full)(full * self.scale))
         return full if self.is_full else short
