@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.bundle import Bundle, seal_bundle
 from models.errors import BundleError
-from tests.tiny_bundle import tiny_network
+from tests.tiny_bundle import Fault, tiny_network
 
 Change = Callable[[Path], None]
 _INT, _FLOAT = TensorProto.INT64, TensorProto.FLOAT
@@ -82,20 +82,8 @@ def _endless_loop() -> Change:
     return _before_output(loop, **constants)
 
 
-def _nested_branches(depth: int) -> Change:
-    def branch(level: int) -> onnx.GraphProto:
-        output = [helper.make_tensor_value_info(f"out{level}", _FLOAT, [])]
-        if level == 0:
-            constant = helper.make_node("Identity", ["start"], ["out0"])
-            return helper.make_graph([constant], "leaf", [], output)
-        node = helper.make_node("If", ["yes"], [f"out{level}"], then_branch=branch(level - 1), else_branch=branch(0))
-        return helper.make_graph([node], f"level{level}", [], output)
-
-    def write(root: Path) -> None:
-        node = helper.make_node("If", ["yes"], ["extra"], then_branch=branch(depth), else_branch=branch(0))
-        _before_output(node, yes=np.ones((), np.bool_), start=np.float32(0))(root)
-
-    return write
+def _nonsense(fault: Fault) -> Change:
+    return lambda root: onnx.save(tiny_network(fault=fault), root / "model.onnx")
 
 
 def _chain_of_functions(depth: int) -> Change:
@@ -198,7 +186,9 @@ NETWORKS: dict[str, Change] = {
     "input of 2^31 pixels": _input_sized(1, 3, 2**31 - 1, 2**31 - 1),
     "input of another size": _input_sized(1, 3, 32, 32),
     "initialiser that claims 2^64 values": _network(_giant_claim),
-    "branches nested 300 deep": _nested_branches(300),
+    "numbers that are none": _nonsense("nan"),
+    "negative scores": _nonsense("negative_scores"),
+    "an output missing": _nonsense("missing_prototypes"),
     "chain of 3,000 functions": _chain_of_functions(3000),
     "operator that nobody has": _network(_custom_operator),
     "cycle": _network(_cycle),

@@ -54,7 +54,10 @@ def decision_of(runtime: Runtime, data: bytes) -> str:
 
 def honest_decision(runtime: Runtime, data: bytes) -> str:
     """What the pixels of OpenCV's decoder give, which is asked without our intake."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:  # larger than it takes
+        return "refused"
     if pixels is None:
         return "refused"
     return runtime.inspect(Picture(pixels.astype(np.uint8), "image/png"), Recipe()).decision
