@@ -244,7 +244,7 @@ def make_hostile(name: str, source: Bundle, root: Path) -> Path:
     """The folder of a hostile bundle."""
     shutil.copytree(source.root, root)
     if name in FOLDERS:
-        seal_bundle(root, source.manifest.model_copy(update={"version": str(list(FOLDERS).index(name))}))
+        seal_bundle(root, source.manifest.model_copy(update={"version": f"broken-{list(FOLDERS).index(name)}"}))
         FOLDERS[name](root)
         return root
     # Only the ONNX file: what the IR says would be harmless.
