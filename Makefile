@@ -55,7 +55,7 @@ bench: $(VENV)/.dev  ## Measure /inspect against decode + inference, in one run;
 	$(BIN)/python -m tests.bench
 
 prove: $(VENV)/.dev dashboard  ## Break and attack the platform in full size, an hour at most; writes docs/proof.md
-	$(BIN)/python -m tests.prove $(AREAS)
+	$(BIN)/python -m tests.prove $(if $(SCALE),--scale $(SCALE)) $(AREAS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

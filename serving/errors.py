@@ -152,6 +152,15 @@ class Overloaded(ServingError):
         super().__init__(message, retry_after_s=retry_after_s)
 
 
+class TooLate(ServingError):
+    """The deadline of the station passed before the verdict was stored; there is none, and never a late *pass*."""
+
+    code = "too_late"
+
+    def __init__(self, message: str, *, retry_after_s: int | None = 1) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
 class CameraFault(ServingError):
     """The camera gave no picture that can be judged (unplugged, late, frozen, black)."""
 
@@ -218,6 +227,7 @@ ERROR_STATUS: dict[type[Exception], int] = {
     StorageBusy: 503,
     StorageUnavailable: 503,
     Overloaded: 503,
+    TooLate: 503,
     CameraFault: 503,
     NotReady: 503,
     NotInstalled: 503,

@@ -11,6 +11,7 @@ WindowMinutes = Annotated[int, Field(ge=1, le=1440)]
 LeastParts = Annotated[int, Field(ge=5, le=5000)]
 TaktSeconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 SubgroupParts = Annotated[int, Field(ge=20, le=600)]
+DeadlineMs = Annotated[float, Field(ge=0, le=300_000, allow_inf_nan=False)]
 DriftIndex = Annotated[float, Field(ge=0.05, le=5, allow_inf_nan=False)]
 DriftParts = Annotated[int, Field(ge=200, le=2000)]
 StationId = Annotated[str, Field(pattern=STATION_ID_PATTERN)]
@@ -29,6 +30,8 @@ class RuleValues(BaseModel):
     """With fewer parts in the window, pass rate and cycle time are not judged."""
     takt_s: TaktSeconds = 0.0
     """Takt in seconds; an alert is raised when cycle time or inspection time is above it. 0 raises none."""
+    deadline_ms: DeadlineMs = 0.0
+    """Milliseconds in which a part has its verdict; past them it gets an error, and there is an alert. 0 sets none."""
     control_chart: bool = True
     """Whether the p-chart is watched by the Western Electric rules."""
     control_chart_parts: SubgroupParts = 50
@@ -50,6 +53,7 @@ class StationRules(BaseModel):
     alert_window_min: WindowMinutes | None = None
     alert_least_parts: LeastParts | None = None
     takt_s: TaktSeconds | None = None
+    deadline_ms: DeadlineMs | None = None
     control_chart: bool | None = None
     control_chart_parts: SubgroupParts | None = None
     drift: bool | None = None
@@ -62,6 +66,12 @@ class AlertRules(RuleValues):
 
     station_rules: Annotated[dict[StationId, StationRules], Field(max_length=1000)] = {}
     """By station, the rules that differ there."""
+
+    def deadline_ms_at(self, station_id: str) -> float:
+        """The deadline at a station, 0 where there is none. Asked for each part, so it makes no copy."""
+        differing = self.station_rules.get(station_id)
+        own = differing.deadline_ms if differing else None
+        return self.deadline_ms if own is None else own
 
     def at(self, station_id: str) -> RuleValues:
         """What holds at a station."""

@@ -16,6 +16,7 @@ from serving.errors import StorageUnavailable
 from serving.inspections import repository
 from serving.inspections.records import InspectionOrder, InspectionRecord, to_record, values_to_schema
 from serving.inspections.schemas import InspectionOut
+from serving.live.deadline import Deadline, require_in_time
 from serving.live.inspector import Kept
 from serving.live.judged import Judged
 from serving.platform import Platform
@@ -57,13 +58,21 @@ class _Attempt:
     """
 
     def __init__(
-        self, platform: Platform, order: InspectionOrder, recipe: Recipe, *, is_new_station: bool, started_s: float
+        self,
+        platform: Platform,
+        order: InspectionOrder,
+        recipe: Recipe,
+        *,
+        is_new_station: bool,
+        started_s: float,
+        deadline: Deadline | None,
     ) -> None:
         self._platform = platform
         self._order = order
         self._recipe = recipe
         self._is_new_station = is_new_station
         self._started_s = started_s
+        self._deadline = deadline
         self._may_be_recorded = False
         self.id, self._now = str(uuid4()), platform.clock()
 
@@ -73,7 +82,7 @@ class _Attempt:
         kept = live.keep(taken.data, self.id, self._now.date())
         try:
             judged, written = await live.judge(
-                taken.data, self._recipe, taken.picture, partial(self._conclude, taken, kept)
+                taken.data, self._recipe, taken.picture, partial(self._conclude, taken, kept), self._deadline
             )
             if written is None:
                 written = self._write(taken, judged, await asyncio.wrap_future(kept), at_once=False)
@@ -93,6 +102,7 @@ class _Attempt:
         return judged, self._write(taken, judged, kept.result(), at_once=True)
 
     def _write(self, taken: Taken, judged: Judged, kept: Kept, *, at_once: bool) -> _Written:
+        require_in_time(self._deadline)
         record = to_record(
             self.id,
             self._order,
@@ -107,7 +117,9 @@ class _Attempt:
         link = self._platform.live.links.link_to(kept.picture.path, self._now)
         answer = values_to_schema(record.inspection, record.detections, link)
         tallied = self._platform.statistics.tallied
-        job = partial(commit, record=record, is_new_station=self._is_new_station, tallied=tallied)
+        job = partial(
+            commit, record=record, is_new_station=self._is_new_station, tallied=tallied, deadline=self._deadline
+        )
         self._may_be_recorded = True
         if self._platform.events.hub.is_followed:
             self._platform.events.fresh.put(answer)
@@ -126,7 +138,14 @@ class _Attempt:
 
 
 async def inspect_and_store(
-    platform: Platform, order: InspectionOrder, recipe: Recipe, taken: Taken, *, is_new_station: bool, started_s: float
+    platform: Platform,
+    order: InspectionOrder,
+    recipe: Recipe,
+    taken: Taken,
+    *,
+    is_new_station: bool,
+    started_s: float,
+    deadline: Deadline | None = None,
 ) -> InspectionOut:
     """The stored verdict. Any failure on the way leaves neither row nor picture.
 
@@ -137,13 +156,14 @@ async def inspect_and_store(
         taken: The picture.
         is_new_station: Whether the station must be made.
         started_s: When the request was complete, by `time.perf_counter`.
+        deadline: Past it no rows are written any more.
 
     Raises:
         ModelError: The picture cannot be used, or the network failed.
-        ServingError: Overload or storage.
+        ServingError: Overload, storage, or too late.
         IntegrityError: The idempotency key was used meanwhile.
     """
-    attempt = _Attempt(platform, order, recipe, is_new_station=is_new_station, started_s=started_s)
+    attempt = _Attempt(platform, order, recipe, is_new_station=is_new_station, started_s=started_s, deadline=deadline)
     answer = await attempt.run(taken)
     platform.metrics.observe_inspection(
         order.station_id,
@@ -155,8 +175,20 @@ async def inspect_and_store(
     return answer
 
 
-def commit(connection: Connection, *, record: InspectionRecord, is_new_station: bool, tallied: Tallied) -> None:
-    """Stores everything of one inspection. Runs in whichever thread writes."""
+def commit(
+    connection: Connection,
+    *,
+    record: InspectionRecord,
+    is_new_station: bool,
+    tallied: Tallied,
+    deadline: Deadline | None = None,
+) -> None:
+    """Stores everything of one inspection. Runs in whichever thread writes.
+
+    Raises:
+        TooLate: It waited too long for its turn.
+    """
+    require_in_time(deadline)
     values = record.inspection
     if is_new_station:
         with joined_session(connection) as session:

@@ -7,22 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from models.errors import ModelError
+from models.errors import InferenceError, ModelError
 from serving.audit.actor import Actor
 from serving.audit.record import record
-from serving.errors import NotFound, ServingError
+from serving.errors import NotFound, ServingError, TooLate
 from serving.inspections import repository
 from serving.inspections.holds import require_not_on_hold
 from serving.inspections.idempotency import request_digest, require_same
 from serving.inspections.pipeline import Taken, inspect_and_store
 from serving.inspections.records import InspectionOrder, row_to_schema
 from serving.inspections.schemas import InspectionOut
+from serving.live.deadline import Deadline, require_in_time
 from serving.platform import Platform
 from serving.review.service import require_deletable
 from serving.statistics.tallied import recount
+
+_log = structlog.get_logger(__name__)
 
 # From here on hashing is worth a thread.
 _LARGE_BYTES = 256 * 1024
@@ -52,7 +56,7 @@ async def inspect_upload(platform: Platform, order: InspectionOrder, data: bytes
     async def take() -> Taken:
         return Taken(data, None, {})
 
-    return await _counting_failures(platform, _inspect_once(platform, order, take))
+    return await _counting_failures(platform, order.station_id, _inspect_once(platform, order, take))
 
 
 async def inspect_camera(platform: Platform, order: InspectionOrder) -> Outcome:
@@ -72,7 +76,7 @@ async def inspect_camera(platform: Platform, order: InspectionOrder) -> Outcome:
         capture_ms = (time.perf_counter() - started_s) * 1000 - guarded.decode_ms
         return Taken(guarded.frame.data, guarded.picture, {"capture": capture_ms, "decode": guarded.decode_ms})
 
-    return await _counting_failures(platform, _inspect_once(platform, order, take))
+    return await _counting_failures(platform, order.station_id, _inspect_once(platform, order, take))
 
 
 def delete_inspection(session: Session, inspection_id: str, *, by: Actor, now: datetime) -> str:
@@ -95,11 +99,15 @@ def delete_inspection(session: Session, inspection_id: str, *, by: Actor, now: d
     return path
 
 
-async def _counting_failures(platform: Platform, work: Awaitable[Outcome]) -> Outcome:
+async def _counting_failures(platform: Platform, station_id: str, work: Awaitable[Outcome]) -> Outcome:
     try:
         return await work
     except (ServingError, ModelError) as error:
         platform.metrics.observe_inspection_failure(error.code)
+        if isinstance(error, InferenceError):
+            platform.live.verdict_alarm.inference_failed(error)
+        elif isinstance(error, TooLate):
+            platform.live.verdict_alarm.too_late(station_id, error)
         raise
 
 
@@ -135,12 +143,43 @@ def _find_answer(platform: Platform, order: InspectionOrder) -> Outcome | None:
 
 
 async def _inspect(platform: Platform, order: InspectionOrder, take: Callable[[], Awaitable[Taken]]) -> Outcome:
+    deadline = Deadline.from_now(platform.config.current.deadline_ms_at(order.station_id))
+    if deadline is None:
+        return await _inspect_in_place(platform, order, take, None)
+    # The caller hears of a missed deadline at once. What is under way ends by itself, in the place that it took: a
+    # thread of the network or of the disk cannot be called back.
+    work = asyncio.create_task(_inspect_in_place(platform, order, take, deadline))
+    await asyncio.wait({work}, timeout=deadline.left_s)
+    if not work.done():
+        platform.live.overdue.add(work)
+        work.add_done_callback(partial(_note_overdue, platform))
+        raise deadline.error()
+    outcome = work.result()
+    require_in_time(deadline)
+    return outcome
+
+
+def _note_overdue(platform: Platform, work: "asyncio.Task[Outcome]") -> None:
+    platform.live.overdue.discard(work)
+    if work.cancelled():
+        return
+    error = work.exception()
+    if error is None:
+        # The commit had begun in time and took the rest of it: the record stays, the caller was told an error.
+        _log.warning("stored_too_late", inspection_id=work.result().inspection.id)
+    elif not isinstance(error, TooLate):
+        _log.warning("overdue_failed", error=str(error))
+
+
+async def _inspect_in_place(
+    platform: Platform, order: InspectionOrder, take: Callable[[], Awaitable[Taken]], deadline: Deadline | None
+) -> Outcome:
     with platform.live.admission.enter():
-        return await _inspect_admitted(platform, order, take)
+        return await _inspect_admitted(platform, order, take, deadline)
 
 
 async def _inspect_admitted(
-    platform: Platform, order: InspectionOrder, take: Callable[[], Awaitable[Taken]]
+    platform: Platform, order: InspectionOrder, take: Callable[[], Awaitable[Taken]], deadline: Deadline | None
 ) -> Outcome:
     started_s = time.perf_counter()
     stations = platform.live.stations
@@ -148,7 +187,13 @@ async def _inspect_admitted(
     taken = await take()
     try:
         answer = await inspect_and_store(
-            platform, order, rules.recipe, taken, is_new_station=not rules.exists, started_s=started_s
+            platform,
+            order,
+            rules.recipe,
+            taken,
+            is_new_station=not rules.exists,
+            started_s=started_s,
+            deadline=deadline,
         )
     except IntegrityError:
         # Another process took the key between our look-up and our commit; its answer is the answer.
@@ -158,4 +203,6 @@ async def _inspect_admitted(
         return stored
     if not rules.exists:
         stations.forget(order.station_id)
+    if deadline is None or deadline.left_s:
+        platform.live.verdict_alarm.judged(order.station_id, has_deadline=deadline is not None)
     return Outcome(answer)

@@ -7,11 +7,12 @@ from typing import Final
 import structlog
 from sqlmodel import Session
 
+from models.errors import InferenceError
 from serving.alerts.schemas import Said, Severity
 from serving.alerts.service import raise_alert, resolve_alert
 from serving.cameras.camera import FrameFault
 from serving.database import Database
-from serving.errors import ServingError, StorageUnavailable
+from serving.errors import ServingError, StorageUnavailable, TooLate
 
 _CAMERA_KINDS: Final = ("fault", "unplugged", "late", "frozen", "black", "garbled")
 
@@ -24,9 +25,10 @@ class Alarm:
     Where the database itself is what fails (it may lie on the same full disk), the log must do.
     """
 
-    def __init__(self, database: Database, dedupe_keys: tuple[str, ...]) -> None:
+    def __init__(self, database: Database, dedupe_keys: tuple[str, ...], *, station_id: str | None = None) -> None:
         self._database = database
         self._dedupe_keys = dedupe_keys
+        self._station_id = station_id
         # Not known at the start: an alert may be left open from before, and the first success ends it.
         self._maybe_open = True
 
@@ -41,7 +43,7 @@ class Alarm:
                 title=title,
                 message=message,
                 dedupe_key=dedupe_key,
-                station_id=None,
+                station_id=self._station_id,
                 said=said,
             )
         )
@@ -105,3 +107,39 @@ class StorageAlarm:
     def storage_recovered(self) -> None:
         """Ends the alert."""
         self._alarm.clear()
+
+
+class VerdictAlarm:
+    """Hears of parts that got no verdict: the network failed or hung, or a station's deadline passed."""
+
+    _KEY: Final = "inspection:inference"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._inference = Alarm(database, (self._KEY,))
+        self._late: dict[str, Alarm] = {}  # by station; only those with a deadline get here
+
+    def inference_failed(self, error: InferenceError) -> None:
+        """Raises the alert of the network."""
+        said = Said("inference_failing", {"detail": str(error)})
+        self._inference.sound(self._KEY, "critical", "Inference failing", str(error), said)
+
+    def too_late(self, station_id: str, error: TooLate) -> None:
+        """Raises the alert of the station."""
+        said = Said("verdict_late", {"station": station_id, "detail": str(error)})
+        self._of(station_id).sound(_late_key(station_id), "error", "Verdict too late", f"{error} at {station_id}", said)
+
+    def judged(self, station_id: str, *, has_deadline: bool) -> None:
+        """Ends the alerts: a part got its verdict, and in time."""
+        self._inference.clear()
+        if has_deadline or station_id in self._late:
+            self._of(station_id).clear()
+
+    def _of(self, station_id: str) -> Alarm:
+        if station_id not in self._late:
+            self._late[station_id] = Alarm(self._database, (_late_key(station_id),), station_id=station_id)
+        return self._late[station_id]
+
+
+def _late_key(station_id: str) -> str:
+    return f"inspection:late:{station_id}"

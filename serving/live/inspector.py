@@ -8,16 +8,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from models.bundle import load_bundle
-from models.errors import ModelError
+from models.errors import InferenceError, ModelError
 from models.golden import open_tested_runtime
 from models.intake import MEDIA_TYPES, Picture, read_image, sniff
 from models.recipe import Recipe
-from models.runtime import Runtime
+from models.runtime import Runtime, Verdict
 from registry.errors import NothingDeployedError, RegistryError
 from registry.local_store import LocalStore
 from registry.version import DEPLOYED
@@ -29,7 +29,8 @@ from serving.images.links import ImageLinks
 from serving.inspections.idempotency import InFlight
 from serving.inspections.repair import Repair
 from serving.live.admission import Admission
-from serving.live.alarm import CameraAlarm, StorageAlarm
+from serving.live.alarm import CameraAlarm, StorageAlarm, VerdictAlarm
+from serving.live.deadline import Deadline, require_in_time
 from serving.live.holder import LoadedModel, ModelHolder
 from serving.live.judged import Judged
 from serving.live.pool import InferencePool
@@ -37,6 +38,7 @@ from serving.media.store import MediaStore, StoredPicture
 from serving.secrets_file import derived_key
 from serving.settings import Settings
 from serving.stations.book import StationBook
+from serving.trial import try_bundle
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ _WAITING_PER_CORE: Final = 16
 SPARE_WORKERS: Final = 2
 _MOST_WAITING_BYTES: Final = 256 * 1024 * 1024
 _SAVING_THREADS: Final = 4
+_OVERDUE_S: Final = 5.0  # a disk that answers so late may as well be gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,15 @@ class Kept:
 
     picture: StoredPicture
     store_ms: float
+
+
+def _verdict_of(runtime: Runtime, picture: Picture, recipe: Recipe) -> Verdict:
+    try:
+        return runtime.inspect(picture, recipe)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise InferenceError(f"inference failed: {type(error).__name__}") from error
 
 
 class LiveInspector:
@@ -78,6 +90,9 @@ class LiveInspector:
         self._pool = InferencePool(workers, settings.inference_timeout_s)
         self._saving = ThreadPoolExecutor(_SAVING_THREADS, thread_name_prefix="media")
         self.storage_alarm = StorageAlarm(database)
+        self.verdict_alarm = VerdictAlarm(database)
+        # Inspections whose caller has gone with an error, because their station's deadline passed.
+        self.overdue: set[asyncio.Task[Any]] = set()
         self.repair = Repair(database, self.media)
         self._settings = settings
 
@@ -102,6 +117,8 @@ class LiveInspector:
     async def close(self) -> None:
         """Ends the threads and lets go of the camera."""
         self.repair.stop()
+        if self.overdue:
+            await asyncio.wait(self.overdue, timeout=_OVERDUE_S)
         await asyncio.to_thread(self.camera.close)
         self._pool.close()
         await asyncio.to_thread(self._saving.shutdown)
@@ -142,6 +159,21 @@ class LiveInspector:
             _log.warning("model_fell_back", runs=str(runtime.description), why=runtime.description.fallback_reason)
         return LoadedModel(runtime, registry_version)
 
+    def try_out(self, path: Path) -> None:
+        """Returns if a process of its own could load the bundle of a folder as `load` does; that takes seconds.
+
+        Raises:
+            ModelError: It could not.
+        """
+        settings = self._settings
+        try_bundle(
+            path,
+            backend="openvino" if settings.openvino_enabled else "onnxruntime",
+            precision=settings.openvino_precision,
+            device=settings.openvino_device,
+            callers=self._pool.workers,
+        )
+
     @property
     def model(self) -> LoadedModel | None:
         """The model in use, None while there is none."""
@@ -158,7 +190,14 @@ class LiveInspector:
         model = self.models.current
         return model.runtime if model else None
 
-    async def judge(self, data: bytes, recipe: Recipe, picture: Picture | None, conclude: Callable[[Judged], T]) -> T:
+    async def judge(
+        self,
+        data: bytes,
+        recipe: Recipe,
+        picture: Picture | None,
+        conclude: Callable[[Judged], T],
+        deadline: Deadline | None = None,
+    ) -> T:
         """What `conclude` makes of the verdict of the deployed model on one picture, in the thread that judged.
 
         Args:
@@ -166,19 +205,22 @@ class LiveInspector:
             recipe: The rules of the station.
             picture: The same, decoded, where that is done already.
             conclude: Begins only with a verdict that is in time.
+            deadline: The station's; a picture that waited for longer is not looked at any more.
 
         Raises:
             NotReady: No model is loaded.
+            TooLate: The deadline passed before a thread was free.
             ModelError: The picture cannot be used (415, 422), or the network gave no usable answer (503).
         """
         called_s = time.perf_counter()
 
         def work() -> Judged:
+            require_in_time(deadline)
             started_s = time.perf_counter()
             decoded = picture or read_image(data)
             decoded_s = time.perf_counter()
             with self.models.lease() as model:
-                verdict = model.runtime.inspect(decoded, recipe)
+                verdict = _verdict_of(model.runtime, decoded, recipe)
             timings_ms = {
                 "queue": (started_s - called_s) * 1000,
                 "decode": (decoded_s - started_s) * 1000,

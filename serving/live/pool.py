@@ -66,7 +66,7 @@ class InferencePool:
         Raises:
             InferenceError: `work` was not done within the deadline, counted from the call.
         """
-        executor, decided = self._executor, threading.Lock()
+        decided = threading.Lock()
 
         def both() -> U:
             result = work()
@@ -74,10 +74,17 @@ class InferencePool:
                 raise InferenceError("too late")  # nobody hears it
             return rest(result)
 
-        job = self._submit(executor, both)
+        executor, job = self._executor, self._submit(self._executor, both)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await asyncio.wrap_future(job)
+                while True:
+                    try:
+                        return await asyncio.wrap_future(job)
+                    except asyncio.CancelledError:
+                        if not _was_dropped(job):
+                            raise
+                    # The threads were replaced before one was free: the new ones take it, within the same deadline.
+                    executor, job = self._executor, self._submit(self._executor, both)
         except TimeoutError:
             if not decided.acquire(blocking=False):
                 return await asyncio.wrap_future(job)
@@ -134,3 +141,9 @@ class InferencePool:
         with self._lock:
             if executor is self._executor and self._stuck:
                 self._stuck -= 1
+
+
+def _was_dropped(job: "Future[T]") -> bool:
+    """Whether the executor cancelled a job that its caller still waits for."""
+    task = asyncio.current_task()
+    return job.cancelled() and task is not None and not task.cancelling()

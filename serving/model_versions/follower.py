@@ -1,6 +1,7 @@
 """Follows the registry's alias `deployed`: that is how replicas, and versions promoted elsewhere, come into use."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -59,7 +60,10 @@ class Follower:
             with self._switch.alone():
                 if not self._switch.announce():
                     return
-            target = self._wanted()  # without the lock: a person's order must not wait for the network
+            # Without the lock: a person's order must not wait for the network, nor for a trial of the model.
+            target = self._wanted()
+            if target is not None and self._is_news(target) and not self._attempt(target, self._switch.vet):
+                return
             with self._switch.alone():
                 # Whoever deployed in between has moved the alias, and what was read is old.
                 if target is not None and self._switch.changes == changes:
@@ -94,23 +98,31 @@ class Follower:
             self._alarm.clear()
             if target.registered is not None and CANDIDATE in target.registered.aliases:
                 self._tell_registry(target.version, is_new=False)
-        elif wanted != self._refused:
-            self._put_to_use(target)
+        elif wanted != self._refused and self._attempt(target, self._use):
+            self._refused = None
+            self._alarm.clear()
+            self._tell_registry(target.version, is_new=True)
 
-    def _put_to_use(self, target: Target) -> None:
+    def _is_news(self, target: Target) -> bool:
+        active, wanted = self._switch.active, (target.version, target.digest)
+        return wanted != self._refused and (active is None or (active.registry_version, active.digest) != wanted)
+
+    def _use(self, target: Target) -> None:
+        self._switch.put_to_use(target, Act("model.followed", PLATFORM), announced=True)
+
+    def _attempt(self, target: Target, act: Callable[[Target], object]) -> bool:
+        """Whether it went well; what is refused is not tried again."""
         try:
-            self._switch.put_to_use(target, Act("model.followed", PLATFORM), announced=True)
+            act(target)
         except ModelRefused as error:
             self._refused = (target.version, target.digest)
             said = Said("swap_failed", {"version": str(target.version), "detail": str(error)})
             self._alarm.sound(_ALERT_KEY, "error", "Model swap failed", f"{error}; the one before stays in use", said)
-            return
+            return False
         except ServingError as error:  # storage or the network: the next look tries again
             _log.warning("model_swap_postponed", model_version=target.version, error=str(error))
-            return
-        self._refused = None
-        self._alarm.clear()
-        self._tell_registry(target.version, is_new=True)
+            return False
+        return True
 
     def _tell_registry(self, version: str, *, is_new: bool) -> None:
         """What inspects is no candidate any more, and the registry remembers that it was deployed."""

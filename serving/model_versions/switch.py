@@ -1,4 +1,6 @@
-"""Puts a version of the model to use: fetch, verify, load, warm up, test, swap; the old one serves until the swap.
+"""Puts a version of the model to use: fetch, verify, try in a process of its own, load, warm up, test, swap.
+
+The old one serves until the swap.
 
 What fails on the way leaves the old one in use and says why. The pointers on this disk change before the swap and the
 registry's aliases after it, so that a restart without MLflow begins with what was deployed last.
@@ -10,6 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WriteTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import structlog
@@ -110,6 +113,7 @@ class ModelSwitch:
         self._orders = threading.Lock()
         self._lock = threading.Lock()
         self._changes = 0
+        self._tried: set[str] = set()  # digests of bundles that a process of its own could load
         self._previous: LoadedModel | None = None  # kept loaded: a rollback is one assignment
 
     def close(self) -> None:
@@ -187,6 +191,15 @@ class ModelSwitch:
         except (RegistryError, OSError) as error:
             _log.error("pointer_damaged", alias=alias, error=str(error))
             return None
+
+    def vet(self, target: Target) -> None:
+        """Fetches a version and tries it out, so that `put_to_use` is quick. Needs no lock: nothing changes by it.
+
+        Raises:
+            ModelRefused, RegistryUnavailable, StorageUnavailable: As `deploy`.
+        """
+        if not any(known and known.digest == target.digest for known in (self._live.model, self._previous)):
+            self._sound_folder(target)
 
     def put_to_use(self, target: Target, act: Act, *, announced: bool) -> LoadedModel | None:
         """The model that was in use before. Call it within `alone`.
@@ -269,18 +282,32 @@ class ModelSwitch:
         for known in (self._live.model, self._previous):
             if known is not None and known.digest == target.digest:
                 return replace(known, registry_version=target.version)
+        folder = self._sound_folder(target)
+        try:
+            return self._live.load(folder, target.version)
+        except ModelError as error:
+            raise _refusal(target, error) from error
+
+    def _sound_folder(self, target: Target) -> Path:
+        """The folder of a bundle that does no harm when it is loaded: it was in use here, or another process tried."""
         try:
             if target.registered is None:
                 folder = self.store.folder_of(Pointer(target.digest))
             else:
                 folder = fetch_bundle(self.rest, self.store, target.registered).root
-            return self._live.load(folder, target.version)
+            if target.digest not in self._tried and target.digest not in self._digests_used():
+                self._live.try_out(folder)
         except RegistryUnavailableError as error:
             raise RegistryUnavailable(str(error)) from error
         except (ModelError, RegistryError) as error:
-            raise ModelRefused(f"model version {target.version} is refused: {error}") from error
+            raise _refusal(target, error) from error
         except OSError as error:
             raise StorageUnavailable(f"the bundle cannot be stored: {error.strerror}") from error
+        self._tried.add(target.digest)
+        return folder
+
+    def _digests_used(self) -> set[str]:
+        return {pointer.digest for alias in (DEPLOYED, PREVIOUS) if (pointer := self.pointer(alias))}
 
     def _audit(self, act: Act, old: LoadedModel | None, new: LoadedModel) -> None:
         before, after = _described(old) if old else None, _described(new)
@@ -340,6 +367,10 @@ class ModelSwitch:
             mark_override(self._aliases, version, reason=reason, approved_by=by.name)
         except RegistryError as error:
             _log.warning("override_not_in_registry", model_version=version, error=str(error))
+
+
+def _refusal(target: Target, error: Exception) -> ModelRefused:
+    return ModelRefused(f"model version {target.version} is refused: {error}")
 
 
 def _described(model: LoadedModel) -> dict[str, str | None]:

@@ -23,6 +23,7 @@ _INSPECTION: Final[Kinds] = (
     errors.InvalidRequest,
     errors.NotReady,
     errors.Overloaded,
+    errors.TooLate,
 )
 _SWITCH: Final[Kinds] = (errors.Conflict, errors.ModelRefused, errors.RegistryUnavailable)
 _NETWORK: Final[Kinds] = (errors.Conflict, errors.InvalidRequest, errors.NotFound, errors.NotReady)

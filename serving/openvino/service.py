@@ -25,6 +25,7 @@ from serving.openvino.paths import checked_path
 from serving.openvino.schemas import BenchmarkOut, BenchmarkRequest, LoadOut, LoadRequest, OpenVinoStatus
 from serving.priority import take_low_priority
 from serving.settings import Settings
+from serving.trial import try_network
 
 DETECTOR: Final = "detector"
 MOST_NETWORKS: Final = 8
@@ -96,7 +97,9 @@ class LoadedNetworks:
         try:
             if request.model_key not in self._networks and len(self._networks) >= MOST_NETWORKS:
                 raise InvalidRequest(f"{MOST_NETWORKS} networks are loaded already: use one of their keys")
-            network = OpenVinoNetwork(path, request.device or self._settings.openvino_device)
+            device = request.device or self._settings.openvino_device
+            try_network(path, device)
+            network = OpenVinoNetwork(path, device)
             self._networks = {**self._networks, request.model_key: network}
         except ModelError as error:
             raise InvalidRequest(str(error)) from error

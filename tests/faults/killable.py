@@ -5,6 +5,7 @@ of the API, `serving.main.run`, and is what gets killed. Run as a program, this 
 """
 
 import contextlib
+import importlib
 import os
 import signal
 import socket
@@ -30,13 +31,22 @@ def free_port() -> int:
 
 
 class KillableApi:
-    """The API of a data folder, in a process of its own."""
+    """The API of a data folder, in a process of its own.
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    Args:
+        environment: Its settings.
+        log: File for what it writes.
+        before: Function of `tests.faults.faulty` that is called in the process before the API starts.
+        prefix: Command under which Python runs, for instance strace.
+    """
+
+    def __init__(
+        self, environment: dict[str, str], log: Path, *, before: str = "", prefix: tuple[str, ...] = ()
+    ) -> None:
         self.base_url = f"http://127.0.0.1:{environment['API_PORT']}"
         self._log = log.open("ab")
         self._parent = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.killable"],
+            [*prefix, sys.executable, "-m", "tests.faults.killable", *([before] if before else [])],
             env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -68,8 +78,12 @@ class KillableApi:
 
     def kill(self) -> None:
         """SIGKILL, and waits until the process is gone."""
-        assert self._parent.stdout is not None
         os.kill(self._pid, signal.SIGKILL)
+        self.wait_until_gone()
+
+    def wait_until_gone(self) -> None:
+        """Waits for the end of a process that dies by itself."""
+        assert self._parent.stdout is not None
         assert self._parent.stdout.readline() == b"gone\n"
         self._pid = 0
 
@@ -89,6 +103,9 @@ class KillableApi:
 
 def _serve_orders() -> None:
     import serving.main  # noqa: PLC0415 - only the parent needs it, before it forks
+
+    for name in sys.argv[1:]:
+        getattr(importlib.import_module("tests.faults.faulty"), name)()
 
     for _ in sys.stdin:
         pid = os.fork()

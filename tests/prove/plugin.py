@@ -44,15 +44,19 @@ class Proof:
     Attributes:
         is_full: Whether `make prove` runs it.
         seed: Of everything that it leaves to chance; its own, the same at each run unless `--prove-seed` changes all.
+        scale: Share of the full numbers, where a machine has no time for all.
         counts: What it counted.
     """
 
     is_full: bool
     seed: int
+    scale: float = 1.0
     counts: dict[str, Count] = field(default_factory=dict)
 
     def size(self, short: T, full: T) -> T:
-        """The one that this run is to take."""
+        """The one that this run is to take; of a number the share of the scale, but not less than the short one."""
+        if self.is_full and isinstance(full, int | float) and isinstance(short, int | float):
+            return max(short, type(full)(full * self.scale))
         return full if self.is_full else short
 
     def note(self, **counts: Count) -> None:
@@ -66,6 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--prove", action="store_true", help="run the tests marked `prove` in their full size")
     group.addoption("--prove-areas", default="", help="only these areas, separated by commas")
     group.addoption("--prove-seed", type=int, default=0, help="another chance for all of them")
+    group.addoption("--prove-scale", type=float, default=1.0, help="share of the full numbers, from 0 to 1")
     group.addoption("--prove-log", type=Path, help="file that gets one JSON line for each of them")
 
 
@@ -90,7 +95,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def proof(request: pytest.FixtureRequest) -> Proof:
     """The size of the test, its seed, and where its counts go."""
     seed = zlib.crc32(request.node.nodeid.encode()) + int(request.config.getoption("--prove-seed"))
-    kept = Proof(bool(request.config.getoption("--prove")), seed)
+    kept = Proof(bool(request.config.getoption("--prove")), seed, request.config.getoption("--prove-scale"))
     request.node.stash[_PROOF] = kept
     return kept
 
@@ -116,7 +121,6 @@ def pytest_runtest_makereport(
         "reason": _reason(report),
         "seconds": round(report.duration, 1),
         "seed": kept.seed if kept else None,
-        "is_full": kept.is_full if kept else False,
         "counts": kept.counts if kept else {},
     }
     with log.open("a", encoding="utf-8") as file:

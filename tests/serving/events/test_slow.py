@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import psutil
+import pytest
 from fastapi import FastAPI
 
 from serving.events.client import MOST_WAITING, MOST_WAITING_BYTES
+from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer
 from tests.serving.events.following import DEADLINE_S, following, happen, inspect, platform_of
 
@@ -99,8 +101,9 @@ def test_reason_is_told_when_a_slow_client_reads_on_in_time(
     assert (4008).to_bytes(2, "big") in last
 
 
+@pytest.mark.prove("independence", "fifty WebSocket clients that never read")
 def test_memory_stays_bounded_when_fifty_clients_never_read(
-    app: FastAPI, client: httpx.Client, viewer_token: str, operator_token: str
+    app: FastAPI, client: httpx.Client, viewer_token: str, operator_token: str, proof: Proof
 ) -> None:
     process = psutil.Process()
     with ExitStack() as stack:
@@ -116,6 +119,8 @@ def test_memory_stays_bounded_when_fifty_clients_never_read(
                 break
         wait_for(app, 0)
         assert most_waiting <= min(MOST_WAITING, MOST_WAITING_BYTES // len(_PAD) + 1)
+        proof.note(clients=len(ends), most_messages_waiting=most_waiting)
+        proof.note(memory_mib=(process.memory_info().rss - rss_before) // 2**20)
         # All told 25 MB of text went out to each; a copy for each of the fifty would be more than a gigabyte.
         assert process.memory_info().rss - rss_before < 200 * 2**20
         for end in ends:

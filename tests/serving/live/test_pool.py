@@ -80,6 +80,26 @@ def test_threads_are_replaced_when_all_of_them_hang() -> None:
         let_go.set()
 
 
+def test_waiting_job_is_taken_by_the_new_threads_when_the_old_ones_are_replaced() -> None:
+    let_go = threading.Event()
+
+    async def scenario() -> int:
+        pool = InferencePool(workers=1, timeout_s=0.3)
+        hanging = asyncio.create_task(pool.run(lambda: let_go.wait(30)))
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(pool.run(lambda: 7))  # its deadline passes after the replacement
+        with pytest.raises(InferenceError):
+            await hanging
+        answer = await waiting
+        pool.close()
+        return answer
+
+    try:
+        assert asyncio.run(scenario()) == 7
+    finally:
+        let_go.set()
+
+
 def test_job_never_runs_when_its_deadline_passed_in_the_queue() -> None:
     let_go, ran = threading.Event(), threading.Event()
 

@@ -14,11 +14,12 @@ from registry.version import DEPLOYED, MODEL_NAME, PREVIOUS, TAG_BUNDLE_DIGEST
 from serving.platform import Platform
 from serving.tables import AuditEntry
 from tests.contracts.reference import as_documented
+from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
 from tests.serving.model_versions.conftest import Publish, inspected
 from tests.tiny_bundle import Fault, build_tiny_bundle
 
-_CLIENTS, _SWAPS = 20, 20
+_CLIENTS = 20
 _CONFIDENCE = {"1": 0.745, "2": 0.845}  # the second bundle's scores are higher by 0.1
 
 
@@ -72,8 +73,12 @@ def test_earlier_version_serves_again_when_rolled_back(app: FastAPI, engineer: h
 
 
 @pytest.mark.slow
+@pytest.mark.prove("swap", "deploy and roll back while twenty clients inspect")
 @pytest.mark.usefixtures("two_versions")
-def test_nobody_fails_and_no_answer_mixes_versions_when_swaps_happen_under_load(engineer: httpx.Client) -> None:
+def test_nobody_fails_and_no_answer_mixes_versions_when_swaps_happen_under_load(
+    engineer: httpx.Client, proof: Proof
+) -> None:
+    swaps = proof.size(short=20, full=200)
     done = Event()
     answers: list[tuple[str, float]] = []
 
@@ -89,12 +94,14 @@ def test_nobody_fails_and_no_answer_mixes_versions_when_swaps_happen_under_load(
     with ThreadPoolExecutor(_CLIENTS) as pool:
         clients = [pool.submit(inspect_until_done) for _ in range(_CLIENTS)]
         try:
-            for turn in range(_SWAPS):
+            for turn in range(swaps):
                 answer = engineer.post(f"/api/v1/models/{2 - turn % 2}/deploy")
                 assert answer.status_code == 200, answer.text
         finally:
             done.set()
         assert all(client.result(60) for client in clients)
+    mixed = sum(abs(confidence - _CONFIDENCE[version]) > 0.01 for version, confidence in answers)
+    proof.note(swaps=swaps, clients=_CLIENTS, inspections=len(answers), failed=0, mixed_answers=mixed)
     assert {version for version, _ in answers} == {"1", "2"}
     for version, confidence in answers:
         assert confidence == pytest.approx(_CONFIDENCE[version], abs=0.01)

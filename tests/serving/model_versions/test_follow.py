@@ -20,7 +20,7 @@ from tests.prefect_platform import wait_until
 from tests.serving.model_versions.conftest import Publish, inspected, port_of, publisher, signed_in
 from tests.tiny_bundle import build_tiny_bundle
 
-_DEADLINE_S = 30.0
+_DEADLINE_S = 120.0
 
 
 def open_alerts(client: httpx.Client) -> list[str]:

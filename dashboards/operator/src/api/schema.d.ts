@@ -2751,6 +2751,8 @@ export interface components {
             control_chart?: boolean | null;
             /** Control Chart Parts */
             control_chart_parts?: number | null;
+            /** Deadline Ms */
+            deadline_ms?: number | null;
             /** Drift */
             drift?: boolean | null;
             /** Drift Parts */
@@ -2827,6 +2829,8 @@ export interface components {
             control_chart?: boolean | null;
             /** Control Chart Parts */
             control_chart_parts?: number | null;
+            /** Deadline Ms */
+            deadline_ms?: number | null;
             /** Drift */
             drift?: boolean | null;
             /** Drift Parts */
@@ -4457,6 +4461,12 @@ export interface components {
              */
             control_chart_parts: number;
             /**
+             * Deadline Ms
+             * @description Milliseconds in which a part has its verdict; past them it gets an error, and there is an alert. 0 sets none.
+             * @default 0
+             */
+            deadline_ms: number;
+            /**
              * Drift
              * @description Whether scores and classes are compared with those of the parts before.
              * @default true
@@ -4686,6 +4696,8 @@ export interface components {
             control_chart?: boolean | null;
             /** Control Chart Parts */
             control_chart_parts?: number | null;
+            /** Deadline Ms */
+            deadline_ms?: number | null;
             /** Drift */
             drift?: boolean | null;
             /** Drift Parts */
@@ -5638,8 +5650,8 @@ export interface components {
                 "application/json": components["schemas"]["ErrorBody"];
             };
         };
-        /** @description `camera_fault`: The camera gave no picture that can be judged (unplugged, late, frozen, black); `inference_failed`: The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*; `not_ready`: No model is loaded; `overloaded`: More inspections are waiting than can be done in time; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
-        "503-camera_fault-inference_failed-not_ready-overloaded-storage-storage_busy": {
+        /** @description `camera_fault`: The camera gave no picture that can be judged (unplugged, late, frozen, black); `inference_failed`: The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*; `not_ready`: No model is loaded; `overloaded`: More inspections are waiting than can be done in time; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds; `too_late`: The deadline of the station passed before the verdict was stored; there is none, and never a late *pass*. */
+        "503-camera_fault-inference_failed-not_ready-overloaded-storage-storage_busy-too_late": {
             headers: {
                 /** @description Seconds to wait, where it may get better */
                 "Retry-After"?: number;
@@ -5655,8 +5667,8 @@ export interface components {
                 "application/json": components["schemas"]["ErrorBody"];
             };
         };
-        /** @description `inference_failed`: The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*; `not_ready`: No model is loaded; `overloaded`: More inspections are waiting than can be done in time; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds. */
-        "503-inference_failed-not_ready-overloaded-storage-storage_busy": {
+        /** @description `inference_failed`: The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*; `not_ready`: No model is loaded; `overloaded`: More inspections are waiting than can be done in time; `storage`: The database or the picture store cannot be written or read now (full, locked, gone); `storage_busy`: More writes are waiting than the queue holds; `too_late`: The deadline of the station passed before the verdict was stored; there is none, and never a late *pass*. */
+        "503-inference_failed-not_ready-overloaded-storage-storage_busy-too_late": {
             headers: {
                 /** @description Seconds to wait, where it may get better */
                 "Retry-After"?: number;
@@ -7558,7 +7570,7 @@ export interface operations {
             415: components["responses"]["415-unsupported_image-unsupported_media_type"];
             422: components["responses"]["422-broken_image-idempotency_mismatch-image_too_large-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
-            503: components["responses"]["503-inference_failed-not_ready-overloaded-storage-storage_busy"];
+            503: components["responses"]["503-inference_failed-not_ready-overloaded-storage-storage_busy-too_late"];
         };
     };
     inspections_inspect_camera: {
@@ -7662,7 +7674,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             422: components["responses"]["422-broken_image-idempotency_mismatch-image_too_large-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
-            503: components["responses"]["503-camera_fault-inference_failed-not_ready-overloaded-storage-storage_busy"];
+            503: components["responses"]["503-camera_fault-inference_failed-not_ready-overloaded-storage-storage_busy-too_late"];
         };
     };
     inspections_get_inspection: {

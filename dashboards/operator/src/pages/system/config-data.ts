@@ -7,8 +7,8 @@ export type Revision = Schemas["RevisionOut"];
 
 /** What may differ from station to station. */
 export const RULES = [
-  "takt_s", "pass_rate_target_percent", "alert_window_min", "alert_least_parts", "control_chart", "control_chart_parts",
-  "drift", "drift_psi", "drift_parts",
+  "takt_s", "deadline_ms", "pass_rate_target_percent", "alert_window_min", "alert_least_parts", "control_chart",
+  "control_chart_parts", "drift", "drift_psi", "drift_parts",
 ] as const satisfies readonly (keyof Schemas["StationRules"])[];
 export const PLANT = [
   "shift_starts", "timezone", "gate_latency_budget_ms", "smtp_least_severity", "log_level", "retention_pass_days",
