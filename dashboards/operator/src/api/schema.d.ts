@@ -5543,6 +5543,21 @@ export interface components {
                 "application/json": components["schemas"]["ErrorBody"];
             };
         };
+        /** @description `gone`: The thing was there and was deleted on purpose. */
+        "410-gone": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "gone",
+                 *       "detail": "Gone"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
         /** @description `too_large`: The body is larger than allowed. */
         "413-too_large": {
             headers: {
@@ -8636,6 +8651,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-not_found"];
             408: components["responses"]["408-request_timeout"];
+            410: components["responses"]["410-gone"];
             413: components["responses"]["413-too_large"];
             415: components["responses"]["415-unsupported_media_type"];
             422: components["responses"]["422-invalid_request-validation_error"];
