@@ -142,7 +142,7 @@ def _with_errors(
     """The record with the candidate's error analysis, whose files lie in `scratch`, and what the test parts prove."""
     # Here, not above: scipy, pycocotools and matplotlib come with it.
     from flows.tasks.error_report import error_markdown, error_metrics, write_errors  # noqa: PLC0415
-    from flows.tasks.threshold_report import allowed_of, proof_sentences, proofs_of  # noqa: PLC0415
+    from flows.tasks.threshold_report import allowed_of, proof_words, proofs_of  # noqa: PLC0415
 
     title = f"Version {record.candidate.version} on {record.test_pictures} test parts"
     analysis = write_errors(candidate.inspected, bundle.manifest, scratch, title)
@@ -154,7 +154,7 @@ def _with_errors(
     judgement = record.judgement
     return replace(
         record,
-        judgement=replace(judgement, remarks=(*judgement.remarks, *proof_sentences(proofs))),
+        judgement=replace(judgement, remarks=(*judgement.remarks, *proof_words(proofs))),
         more_metrics=figures | error_metrics(analysis),
         more_lines=tuple(error_markdown(analysis)),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from flows.gate import GateWord
 from flows.tasks.choose_thresholds import Budget
 from flows.tasks.evaluate import Inspected
 from flows.tasks.rates import Proof, Rate, proof, proof_text, verdict_rates
@@ -65,6 +66,20 @@ def proofs_of(rates: _Rates, *, escape: float, overkill: float) -> dict[str, Pro
 def proof_sentences(proofs: Mapping[str, Proof]) -> list[str]:
     """Return the proofs for people."""
     return [proof_text(name, _WRONG[name], found) for name, found in proofs.items()]
+
+
+def proof_words(proofs: Mapping[str, Proof]) -> list[GateWord]:
+    """Return the proofs as the gate says them, for people of any language."""
+    sentences = proof_sentences(proofs)
+    return [
+        GateWord(f"{name}_proof", text, _params_of(found))
+        for text, (name, found) in zip(sentences, proofs.items(), strict=True)
+    ]
+
+
+def _params_of(found: Proof) -> dict[str, str | int | float]:
+    counts = {"count": found.count, "of": found.of, "more_parts": found.more_parts}
+    return {**counts, "at_most": f"{found.at_most:.1%}", "allowed": f"{found.allowed:.1%}"}
 
 
 def threshold_markdown(metrics: Mapping[str, Any]) -> list[str]:

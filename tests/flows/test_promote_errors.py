@@ -30,9 +30,10 @@ def test_record_says_what_is_proven_and_keeps_the_errors_when_a_candidate_is_mea
     found = _with_errors(record, measured, bundle, (0.05, 0.0), scratch)
     escape, overkill = found.judgement.remarks[-2:]
     bad = sum(not p.is_good for p in pictures)
-    assert escape.startswith(f"escape: 0 of {bad} defective parts")
-    assert escape.endswith(f"{59 - bad} more defective parts without an error are needed to prove 5.0%")
-    assert "to prove 1.0%" in overkill  # the usual share, since the bundle says nothing of its own
+    assert escape.text.startswith(f"escape: 0 of {bad} defective parts")
+    assert escape.text.endswith(f"{59 - bad} more defective parts without an error are needed to prove 5.0%")
+    assert "to prove 1.0%" in overkill.text  # the usual share, since the bundle says nothing of its own
+    assert (escape.code, escape.params["more_parts"], escape.params["allowed"]) == ("escape_proof", 59 - bad, "5.0%")
     assert found.judgement.passed
     assert found.metrics()["candidate.escape_parts_to_prove"] == 59 - bad
     assert found.metrics()["errors.part_auroc"] == 1.0

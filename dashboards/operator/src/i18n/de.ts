@@ -559,6 +559,12 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   "gate.no_golden_text": "Sie bringt keine goldenen Bilder mit: Keine Maschine könnte sich damit selbst prüfen",
   "gate.classes_lost": "Klassen verloren",
   "gate.classes_lost_text": "Diese Klassen kennt sie nicht mehr: {classes}",
+  "gate.escape_proof": "Schlupf: was bewiesen ist",
+  "gate.escape_proof_text":
+    "{count} von {of} schlechten Teilen gingen durch: mit 95 % Sicherheit höchstens {at_most}. Um {allowed} zu beweisen, fehlen {more_parts} schlechte Teile ohne Fehler",
+  "gate.overkill_proof": "Fehlausschuss: was bewiesen ist",
+  "gate.overkill_proof_text":
+    "{count} von {of} guten Teilen wurden verworfen: mit 95 % Sicherheit höchstens {at_most}. Um {allowed} zu beweisen, fehlen {more_parts} gute Teile ohne Fehler",
   "gate.more_escapes": "Mehr Schlupf",
   "gate.more_escapes_text": "Mehr Schlupf: {now}; im Einsatz {before}",
   "gate.more_overkill": "Deutlich mehr Fehlausschuss",

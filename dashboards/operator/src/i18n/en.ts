@@ -557,6 +557,12 @@ export const en = {
   "gate.no_golden_text": "It carries no golden pictures: no machine could test itself with it",
   "gate.classes_lost": "Classes lost",
   "gate.classes_lost_text": "It no longer knows these classes: {classes}",
+  "gate.escape_proof": "Escapes: what is proven",
+  "gate.escape_proof_text":
+    "{count} of {of} defective parts passed: with 95 % confidence at most {at_most} do. {more_parts} more defective parts without an error are needed to prove {allowed}",
+  "gate.overkill_proof": "Overkill: what is proven",
+  "gate.overkill_proof_text":
+    "{count} of {of} good parts failed: with 95 % confidence at most {at_most} do. {more_parts} more good parts without an error are needed to prove {allowed}",
   "gate.more_escapes": "More escapes",
   "gate.more_escapes_text": "More escapes: {now}; in use {before}",
   "gate.more_overkill": "Clearly more overkill",

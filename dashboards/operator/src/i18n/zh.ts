@@ -559,6 +559,12 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   "gate.no_golden_text": "不含基准图片：任何设备都无法用它自检",
   "gate.classes_lost": "类别缺失",
   "gate.classes_lost_text": "不再识别这些类别：{classes}",
+  "gate.escape_proof": "漏检：已证明的程度",
+  "gate.escape_proof_text":
+    "{of} 个缺陷零件中有 {count} 个漏检：以 95% 置信度不超过 {at_most}。要证明 {allowed}，还需 {more_parts} 个无差错的缺陷零件",
+  "gate.overkill_proof": "过杀：已证明的程度",
+  "gate.overkill_proof_text":
+    "{of} 个良品中有 {count} 个过杀：以 95% 置信度不超过 {at_most}。要证明 {allowed}，还需 {more_parts} 个无差错的良品",
   "gate.more_escapes": "漏检增多",
   "gate.more_escapes_text": "漏检增多：{now}；在用版本 {before}",
   "gate.more_overkill": "过杀明显增多",
