@@ -32,23 +32,33 @@ from models.intake import read_image
 from models.recipe import Recipe
 from models.runtime import open_runtime
 from tests.flows.tasks.square_finder import CELL_PX, CLASSES, INPUT_PX, square_pictures
+from tests.pictures import png_bytes, square_picture
 
 pytestmark = pytest.mark.training
+SIDE_PX = 16
 STARTER = Path(__file__).resolve().parents[3] / "models" / "starter"
 OPTIONS = replace(RECIPES["surface"].options, input_px=INPUT_PX, epochs=2, small_share=0.0, threads=1, val_every=1)
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Picture, ...]:
-    return tuple(_outlined(p) for p in square_pictures(tmp_path_factory.mktemp("pictures"), 36))
+    return _outlined_squares(tmp_path_factory.mktemp("pictures"), 36)
 
 
-def _outlined(picture: Picture) -> Picture:
-    outlines = []
-    for annotation in picture.annotations:
-        x0, y0, x1, y1 = annotation.box_xyxy
-        outlines.append(replace(annotation, rings=(((x0, y0), (x1, y0), (x1, y1), (x0, y1)),)))
-    return replace(picture, annotations=tuple(outlines))
+def _outlined_squares(folder: Path, count: int) -> tuple[Picture, ...]:
+    """Pictures of good parts, red squares and blue squares in turn, at changing places, each with its outline."""
+    pictures = []
+    for number in range(count):
+        x, y = 6 * (number % 8), 6 * (number * 3 % 8)
+        colour = (None, "red", "blue")[number % 3]
+        path = folder / f"part_{number:03d}.png"
+        pixels = square_picture(colour, at_xy=(x, y), side_px=SIDE_PX)  # type: ignore[arg-type]
+        path.write_bytes(png_bytes(np.clip(pixels.astype(int) + number % 5, 0, 255).astype(np.uint8)))
+        box = (float(x), float(y), float(x + SIDE_PX), float(y + SIDE_PX))
+        ring = ((box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3]))
+        name = {"red": "scratch", "blue": "dent"}.get(colour or "")
+        pictures.append(Picture(path, (64, 64), (Annotation(name, box, (ring,)),) if name else ()))
+    return tuple(pictures)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +75,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, trained: TrainedWeights, pi
     network, read = read_checkpoint(write_checkpoint(trained, about, work / "checkpoint.pt"), work)
     assert read == about
     request = BundleRequest("squares", "1", CLASSES, read.shape_hw, pictures[18:], pictures[18:], {}, read.head)
-    conversion = ConversionRequest(calibration=pictures[:6], val=pictures[18:], test=pictures[18:])
+    conversion = ConversionRequest(calibration=pictures[:18], val=pictures[18:], test=pictures[18:])
     return assemble_bundle(work / "bundle", network, request, conversion)
 
 
@@ -96,7 +106,7 @@ def test_every_backend_gives_the_verdicts_that_the_pictures_ask_for_when_it_is_a
     (detection,) = found[0].detections
     assert detection.class_name == picture.annotations[0].class_name
     assert detection.mask_polygon
-    assert detection.extent.area_px == pytest.approx(CELL_PX**2, rel=0.6)
+    assert detection.extent.area_px == pytest.approx(SIDE_PX**2, rel=0.4)
     assert detection.extent.area_mm2 == pytest.approx(detection.extent.area_px * 0.25)
     assert detection.box_xyxy == pytest.approx(picture.annotations[0].box_xyxy, abs=3.0)
 
