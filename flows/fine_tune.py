@@ -65,7 +65,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     model_name: Annotated[str, Field(pattern=NAME_PATTERN)] = "",
     start_from: str = "deployed",
     grouping: Grouping = "picture",
-    recipe: Literal["few-pictures", "starter"] = "few-pictures",
+    recipe: Literal["auto", "surface", "few-pictures", "starter"] = "auto",
     input_px: Annotated[int, Field(ge=0, multiple_of=32)] = 0,
     device: str = "cpu",
     dataset_id: str = "",
@@ -85,7 +85,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         model_name: Version of the new bundle, `v1.1-scratch`; made up if empty.
         start_from: Number or alias of the version whose weights to start from; `scratch` for none.
         grouping: Which pictures show one part.
-        recipe: The rest of the options: see flows/tasks/recipes.py.
+        recipe: Which network, and the rest of the options: see flows/tasks/recipes.py. `auto` chooses by the data.
         input_px: Longer side of the input, a multiple of 32; 0 keeps the base version's, or fits the defects.
         device: "cpu" or "cuda".
         dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
@@ -98,7 +98,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     Raises:
         ValueError: There are too few pictures.
         DatasetError: The folder is no COCO folder.
-        RestoreError: The version to start from is of another architecture.
+        RestoreError: The weights of the version to start from do not fit.
         RegistryError: No such version, or the registry does not answer.
         BusyError: Another training runs on this machine.
     """
@@ -133,6 +133,8 @@ def _train_and_publish(
 
     log = get_run_logger()
     log.info("data set %s: %s", frozen.digest[:12], frozen.data.description)
+    how = how.settled(base, frozen.data.train)
+    log.info("recipe %s; %s", how.recipe, how.said_of_start(base))
     # One training at a time, so that what an earlier one left when it was killed may go.
     work = _folder(settings) / "work"
     shutil.rmtree(work, ignore_errors=True)

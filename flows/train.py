@@ -12,14 +12,13 @@ from rich.progress import Progress
 
 from flows.tasks.assemble_bundle import assemble_bundle
 from flows.tasks.choose_thresholds import Budget
-from flows.tasks.convert_openvino import pictures_to_blobs
 from flows.tasks.onnx_bundle import BundleRequest
 from flows.tasks.openvino_bundle import ConversionRequest
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, RecipeName
-from flows.tasks.trainer import EpochReport, TrainedWeights, TrainingOptions, TrainingSet, shape_of_input
+from flows.tasks.trainer import EpochReport, Head, TrainedWeights, TrainingOptions, TrainingSet, shape_of_input
+from flows.tasks.trainers import load_network, restore_bundle, trainer_of
 from flows.tasks.training_data import Grouping, TrainingData, coco_data, simulated_data, simulated_surfaces
-from flows.tasks.ultralytics_trainer import UltralyticsTrainer, load_network, restore_checkpoint
 from models.bundle import load_bundle
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -27,7 +26,6 @@ _VAL_WHILE_TRAINING = 150
 """Validation between epochs only shows the way; the thresholds are chosen on all validation pictures."""
 
 _CALIBRATION = 300
-_PICTURES_TO_RESTORE = 16
 
 app = typer.Typer(add_completion=False)
 
@@ -69,7 +67,7 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     if checkpoint is None:
         console.log("training")
         shown = replace(pictures, train=RECIPES[recipe].repeated(pictures.train))
-        weights = _train(work, shown, with_starting_point(options, pictures, work), console)
+        weights = _train(work, shown, options, RECIPES[recipe].head, console)
     else:
         weights = _trained(checkpoint, pictures, options)
     request = BundleRequest(
@@ -88,13 +86,15 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         val=pictures.val,
         test=pictures.test,
     )
-    network = load_network(weights.path, work, RECIPES[recipe].head)
+    network = load_network(RECIPES[recipe].head, weights.path, work)
     bundle = assemble_bundle(out, network, request, conversion, on_step=console.log)
     console.log(f"bundle {bundle.manifest.name} {bundle.manifest.version}, digest {bundle.digest[:12]}")
     console.print_json(data=bundle.manifest.metrics)
 
 
-def with_starting_point(options: TrainingOptions, pictures: TrainingData, work: Path) -> TrainingOptions:
+def with_starting_point(
+    options: TrainingOptions, pictures: TrainingData, work: Path, head: Head = "one_to_one"
+) -> TrainingOptions:
     """Return the options with a checkpoint to start from, restored into `work` first where a bundle was given.
 
     Raises:
@@ -105,16 +105,14 @@ def with_starting_point(options: TrainingOptions, pictures: TrainingData, work: 
         return options
     bundle = load_bundle(options.start_from)
     shape_hw = shape_of_input(TrainingSet(pictures.class_names, pictures.train, ()), options)
-    seen = pictures.train[:: max(1, len(pictures.train) // _PICTURES_TO_RESTORE)]
-    blobs = tuple(pictures_to_blobs(seen, bundle.manifest.input.model_copy(update={"shape_hw": shape_hw})))
-    work.mkdir(parents=True, exist_ok=True)
-    path = work / "restored.pt"
-    restore_checkpoint(bundle.path_of(bundle.manifest.onnx), bundle.manifest.classes, blobs, path)
-    return replace(options, start_from=path)
+    return replace(options, start_from=restore_bundle(head, bundle, pictures.train, shape_hw, work / "restored.pt"))
 
 
-def _train(work: Path, pictures: TrainingData, options: TrainingOptions, console: Console) -> TrainedWeights:
+def _train(
+    work: Path, pictures: TrainingData, options: TrainingOptions, head: Head, console: Console
+) -> TrainedWeights:
     """Return freshly trained weights, with a bar that shows the epochs."""
+    options = with_starting_point(options, pictures, work, head)
     training_set = TrainingSet(pictures.class_names, pictures.train, pictures.val[:_VAL_WHILE_TRAINING])
     with Progress(console=console) as progress:
         bar = progress.add_task("training", total=options.epochs)
@@ -124,7 +122,7 @@ def _train(work: Path, pictures: TrainingData, options: TrainingOptions, console
             console.log(f"epoch {report.epoch}", {key: round(value, 3) for key, value in figures.items()})
             progress.update(bar, completed=report.epoch)
 
-        return UltralyticsTrainer(work / "training").train(training_set, options, on_epoch, lambda: False)
+        return trainer_of(head, work / "training").train(training_set, options, on_epoch, lambda: False)
 
 
 def _trained(checkpoint: Path, pictures: TrainingData, options: TrainingOptions) -> TrainedWeights:

@@ -12,16 +12,19 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class OutputLayout(StrEnum):
-    """How the numbers of output 0 are arranged (nc classes, m mask coefficients).
+    """How the numbers of the outputs are arranged (nc classes, m mask coefficients).
 
     `yolo_one_to_one`: (1, anchors, 4+nc+m), boxes xyxy, no two for one object (YOLO26, no NMS).
     `yolo_one_to_many`: (1, 4+nc+m, anchors), boxes cxcywh, needs NMS (YOLOv8, YOLO11).
     `yolo_top_k`: (1, k, 6+m), xyxy, score, class index, coefficients (YOLO26 with the selection inside the graph).
+    `surface_map`: (1, nc, height/s, width/s), probabilities that a pixel shows a defect of each class, which add up to
+    that of any defect; output 1 is (1, 1), the score of the part as a whole.
     """
 
     YOLO_ONE_TO_ONE = "yolo_one_to_one"
     YOLO_ONE_TO_MANY = "yolo_one_to_many"
     YOLO_TOP_K = "yolo_top_k"
+    SURFACE_MAP = "surface_map"
 
 
 class _Part(BaseModel):
@@ -37,6 +40,20 @@ class NetworkInput(_Part):
     scale: Annotated[float, Field(gt=0.0)] = 1 / 255
 
 
+class SurfaceRegions(_Part):
+    """How regions are taken from the map of a `surface` bundle.
+
+    Attributes:
+        pixel_from: From this probability of any defect on a pixel belongs to a region.
+        min_area_px: Regions below this area, in pixels of the network's input, are noise.
+        join_gap_px: Pieces no further apart than this, in pixels of the input, are one region: a crack that fades.
+    """
+
+    pixel_from: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    min_area_px: Annotated[float, Field(ge=0.0)] = 12.0
+    join_gap_px: Annotated[float, Field(ge=0.0, le=64.0)] = 6.0
+
+
 class NetworkOutput(_Part):
     """Arrangement of the network's outputs and how detections are taken from them."""
 
@@ -45,6 +62,7 @@ class NetworkOutput(_Part):
     min_confidence: Share = 0.01
     nms_iou: Share = 0.6
     max_detections: Annotated[int, Field(ge=1, le=1000)] = 100
+    surface: SurfaceRegions | None = None
 
 
 class ClassThresholds(_Part):
@@ -111,7 +129,7 @@ class Manifest(_Part):
     schema_version: Literal[1] = 1
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
-    task: Literal["detect", "segment"]
+    task: Literal["detect", "segment", "surface"]
     classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=1000)]
     input: NetworkInput
     output: NetworkOutput
@@ -131,7 +149,10 @@ class Manifest(_Part):
         if set(self.thresholds) != set(self.classes):
             raise ValueError("thresholds must name each class exactly once")
         if (self.task == "segment") != (self.output.mask_coefficients > 0):
-            raise ValueError("a segment bundle has mask coefficients, a detect bundle has none")
+            raise ValueError("a segment bundle has mask coefficients, one of another task has none")
+        is_map = self.output.layout is OutputLayout.SURFACE_MAP
+        if len({self.task == "surface", is_map, self.output.surface is not None}) != 1:
+            raise ValueError("a surface bundle, and no other, has the layout surface_map and rules for its regions")
         for path in self.files_sha256:
             require_inside(path)
         return self

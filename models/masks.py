@@ -53,21 +53,43 @@ def outline_of_mask(
     logits are enlarged, not the binary mask, so that the edge is found between prototype pixels.
     """
     x0, y0, x1, y1 = (float(v) for v in box_xyxy)
+    window, origin_xy = _prototype_window(prototypes, (x0, y0, x1, y1), placement, input_hw)
+    logits = np.tensordot(coefficients, window, axes=1)
+    per_input_px = prototypes.shape[2] / input_hw[1]
+    return outline_of_field(logits, origin_xy, per_input_px, (x0, y0, x1, y1), placement, above=0.0)
+
+
+def outline_of_field(
+    field: Floats,
+    origin_xy: tuple[int, int],
+    cells_per_input_px: float,
+    box_xyxy: tuple[float, float, float, float],
+    placement: Placement,
+    *,
+    above: float,
+) -> MaskOutline:
+    """The outline of where a coarse field lies above a value, cut to a box and found between its cells.
+
+    Args:
+        field: float32 (rows, columns), a window of a map that covers the network's input.
+        origin_xy: Column and row of the window in the map.
+        cells_per_input_px: Cells of the map per pixel of the input.
+        box_xyxy: Where to look, picture pixels.
+        placement: Where the picture lies in the input.
+        above: The value.
+    """
+    x0, y0, x1, y1 = box_xyxy
     width_px, height_px = max(x1 - x0, 1e-3), max(y1 - y0, 1e-3)
     shrink = min(1.0, _MAX_SIDE_PX / max(width_px, height_px))
     columns, rows = max(1, round(width_px * shrink)), max(1, round(height_px * shrink))
     step_x, step_y = width_px / columns, height_px / rows
-
-    window, origin_xy = _prototype_window(prototypes, (x0, y0, x1, y1), placement, input_hw)
-    logits = np.tensordot(coefficients, window, axes=1)
-    per_input_px = prototypes.shape[2] / input_hw[1]
-    # Centre of picture pixel -> position in the prototype window; OpenCV counts from pixel centres, hence the halves.
-    scale_xy = placement.scale * per_input_px
-    map_x = ((x0 + (np.arange(columns) + 0.5) * step_x) * scale_xy + placement.left_px * per_input_px) - 0.5
-    map_y = ((y0 + (np.arange(rows) + 0.5) * step_y) * scale_xy + placement.top_px * per_input_px) - 0.5
+    # Centre of picture pixel -> position in the window; OpenCV counts from pixel centres, hence the halves.
+    scale_xy, left, top = placement.scale * cells_per_input_px, placement.left_px, placement.top_px
+    map_x = ((x0 + (np.arange(columns) + 0.5) * step_x) * scale_xy + left * cells_per_input_px) - 0.5
+    map_y = ((y0 + (np.arange(rows) + 0.5) * step_y) * scale_xy + top * cells_per_input_px) - 0.5
     grid_x, grid_y = np.meshgrid((map_x - origin_xy[0]).astype(np.float32), (map_y - origin_xy[1]).astype(np.float32))
-    fine = cv2.remap(logits, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _trace((fine > 0).astype(np.uint8), (x0, y0), (step_x, step_y))
+    fine = cv2.remap(field, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return _trace((fine > above).astype(np.uint8), (x0, y0), (step_x, step_y))
 
 
 def _prototype_window(

@@ -21,6 +21,7 @@ from models.masks import MaskOutline, outline_of_mask
 from models.measure import measure
 from models.outputs import Candidates, outputs_to_candidates
 from models.recipe import Recipe, Thresholds
+from models.surface import box_of_region, outline_of_region, read_map, regions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +97,14 @@ class Runtime:
             canvas = canvas[..., ::-1]
         return pixels_to_blob(canvas, rules.scale), placement
 
-    def infer(self, pixels_rgb: npt.NDArray[np.uint8]) -> tuple[Candidates, tuple[npt.NDArray[np.float32], ...]]:
-        """Candidates in input pixels and the raw outputs, for calibration and parity checks.
+    def infer(self, pixels_rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], ...]:
+        """The raw outputs of the network, for parity checks.
 
         Args:
             pixels_rgb: uint8 (height, width, 3).
         """
         blob, _ = self.preprocess(pixels_rgb)
-        outputs = self._backend.run(blob)
-        return self._candidates(outputs), outputs
+        return self._backend.run(blob)
 
     def detect(
         self, pixels_rgb: npt.NDArray[np.uint8], *, mm_per_px: float | None = None, masks_from: float = 0.0
@@ -174,6 +174,8 @@ class Runtime:
         masks_from: Sequence[float],
     ) -> tuple[Detection, ...]:
         """Detections in picture pixels; those below their class's score in `masks_from` keep the box for an outline."""
+        if self.manifest.task == "surface":
+            return self._surface_detections(outputs, placement, mm_per_px, masks_from)
         found = self._candidates(outputs)
         boxes = placement.boxes_to_picture(found.boxes_xyxy)
         detections = []
@@ -182,18 +184,38 @@ class Runtime:
             outline = None
             if self.manifest.task == "segment" and score >= masks_from[class_index]:
                 outline = self._outline(outputs[1], found.mask_coefficients[i], box, placement)
-            outline = outline or _outline_of_box(box)
-            extent = measure(outline.area_px, outline.length_px, outline.width_px, mm_per_px)
-            detections.append(
-                Detection(
-                    class_name=self.manifest.classes[class_index],
-                    confidence=score,
-                    box_xyxy=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
-                    extent=extent,
-                    mask_polygon=outline.rings,
-                )
-            )
+            box_xyxy = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+            detections.append(self._detection(class_index, score, box_xyxy, outline, mm_per_px))
         return tuple(detections)
+
+    def _surface_detections(
+        self,
+        outputs: tuple[npt.NDArray[np.float32], ...],
+        placement: Placement,
+        mm_per_px: float | None,
+        masks_from: Sequence[float],
+    ) -> tuple[Detection, ...]:
+        found = read_map(outputs, len(self.manifest.classes), self.manifest.input.shape_hw, placement)
+        detections = []
+        for region in regions_of(found, self.manifest.output):
+            box_xyxy, outline = box_of_region(region, found.stride, placement), None
+            if region.score >= masks_from[region.class_index]:
+                outline = outline_of_region(region, found.stride, placement)
+                box_xyxy = outline.box_xyxy or box_xyxy
+            detections.append(self._detection(region.class_index, region.score, box_xyxy, outline, mm_per_px))
+        return tuple(detections)
+
+    def _detection(
+        self,
+        class_index: int,
+        score: float,
+        box_xyxy: tuple[float, float, float, float],
+        outline: MaskOutline | None,
+        mm_per_px: float | None,
+    ) -> Detection:
+        known = outline if outline and outline.area_px > 0 else _outline_of_box(box_xyxy)
+        extent = measure(known.area_px, known.length_px, known.width_px, mm_per_px)
+        return Detection(self.manifest.classes[class_index], score, box_xyxy, extent, known.rings)
 
     def _outline(
         self,
@@ -201,16 +223,15 @@ class Runtime:
         coefficients: npt.NDArray[np.float32],
         box: npt.NDArray[np.float32],
         placement: Placement,
-    ) -> MaskOutline | None:
+    ) -> MaskOutline:
         if prototypes.ndim != 4 or prototypes.shape[1] != coefficients.size:
             raise InferenceError(f"mask prototypes shaped {prototypes.shape} do not fit the coefficients")
-        outline = outline_of_mask(coefficients, prototypes[0], box, placement, self.manifest.input.shape_hw)
-        return outline if outline.area_px > 0 else None
+        return outline_of_mask(coefficients, prototypes[0], box, placement, self.manifest.input.shape_hw)
 
 
-def _outline_of_box(box: npt.NDArray[np.float32]) -> MaskOutline:
+def _outline_of_box(box_xyxy: tuple[float, float, float, float]) -> MaskOutline:
     """Where there is no mask, the box is all that is known of the region."""
-    width, height = float(box[2] - box[0]), float(box[3] - box[1])
+    width, height = box_xyxy[2] - box_xyxy[0], box_xyxy[3] - box_xyxy[1]
     return MaskOutline((), width * height, max(width, height), min(width, height))
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from flows.tasks.trainer import Head, TrainedWeights
-from flows.tasks.ultralytics_trainer import ARCHITECTURE, prepare_for_export, rebuild_network, stored_weights
+from flows.tasks.trainers import architecture_of, network_of_weights, stored_weights
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT = 1
@@ -51,9 +51,9 @@ def write_checkpoint(weights: TrainedWeights, about: Checkpoint, path: Path) -> 
     """Return the path of the checkpoint, made of what a trainer of this process left on disk."""
     content = {
         "format": _FORMAT,
-        "architecture": ARCHITECTURE,
+        "architecture": architecture_of(about.head),
         "about": json.dumps(asdict(about)),
-        "weights": stored_weights(weights.path, path.parent),
+        "weights": stored_weights(about.head, weights.path, path.parent),
     }
     torch.save(content, path)
     return path
@@ -71,13 +71,13 @@ def read_checkpoint(path: Path, work_folder: Path) -> tuple[nn.Module, Checkpoin
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        if content["format"] != _FORMAT or content["architecture"] != ARCHITECTURE:
-            raise CheckpointError(f"{path.name} is of another network: {content['architecture']!s:.60}")
         about = _about(json.loads(content["about"]))
-        network = rebuild_network(about.class_names, content["weights"], work_folder)
+        if content["format"] != _FORMAT or content["architecture"] != architecture_of(about.head):
+            raise CheckpointError(f"{path.name} is of another network: {content['architecture']!s:.60}")
+        network = network_of_weights(about.head, about.class_names, content["weights"], work_folder)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path.name} is no checkpoint of ours: {type(error).__name__}") from error
-    return prepare_for_export(network, about.head), about
+    return network, about
 
 
 def _about(said: dict[str, Any]) -> Checkpoint:

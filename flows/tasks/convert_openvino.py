@@ -16,7 +16,7 @@ import openvino as ov
 from flows.tasks.coco import Picture
 from models.intake import read_image
 from models.letterbox import letterbox, pixels_to_blob
-from models.manifest import NetworkInput
+from models.manifest import NetworkInput, OutputLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,20 @@ QUANTISATIONS = (
     Quantisation("head in float, accurate bias correction", _HEAD, fast_bias_correction=False),
 )
 """From the smallest and fastest to the most careful; box corners and scores are never decoded from 8 bits."""
+
+_PROBABILITIES = (r"/(Sigmoid|Softmax|Resize|Mul).*", r"/network/(defect|classes)/.*", r"/network/decide/score/.*")
+_JUDGING = (*_PROBABILITIES, r"/network/(decide|judge|detail|reduce)/.*", r"/network/[A-Z].*")
+SURFACE_QUANTISATIONS = (
+    Quantisation("probabilities in float", _PROBABILITIES),
+    Quantisation("judging in float", _JUDGING),
+    Quantisation("judging in float, accurate bias correction", _JUDGING, fast_bias_correction=False),
+)
+"""The same for surface networks: a probability near a threshold is never made of 8 bits alone."""
+
+
+def quantisations_of(layout: OutputLayout) -> tuple[Quantisation, ...]:
+    """Return the ways to bring a network of a layout to 8 bits, in the order to try them."""
+    return SURFACE_QUANTISATIONS if layout is OutputLayout.SURFACE_MAP else QUANTISATIONS
 
 
 def convert_fp16(onnx_path: Path, folder: Path) -> Path:

@@ -9,19 +9,19 @@ from typing import Any
 
 from flows.tasks.checkpoints import CHECKPOINT_NAME, Checkpoint, write_checkpoint
 from flows.tasks.coco import Picture
-from flows.tasks.convert_openvino import pictures_to_blobs
 from flows.tasks.few_pictures import at_share, choose_input_size
 from flows.tasks.paste_defects import Pasting, paste_defects
 from flows.tasks.provenance import provenance_of
-from flows.tasks.recipes import RECIPES, RecipeName
+from flows.tasks.recipes import RECIPES, Wanted, choose_recipe
 from flows.tasks.trainer import EpochReport, TrainingOptions, TrainingSet, shape_of_input
+from flows.tasks.trainers import can_start_from, restore_bundle, trainer_of
 from flows.tasks.training_data import TrainingData
-from flows.tasks.ultralytics_trainer import UltralyticsTrainer, restore_checkpoint
 from models.bundle import Bundle
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _VAL_WHILE_TRAINING = 150
-_PICTURES_TO_RESTORE = 16
+_SMALL_SHARE = 0.75
+"""Side of the pictures in the early epochs of a surface network, as a share of the input's: half the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class FineTuning:
         epochs: Passes over the training pictures.
         batch_size: Pictures per step.
         learning_rate: The largest one.
-        recipe: The rest of the options, by name.
-        input_px: Longer side of the input, a multiple of 32; 0 keeps that of the bundle to start from, and without one
-            takes what the defects' sizes ask for.
+        recipe: The rest of the options, by name; `auto` until it is settled.
+        input_px: Longer side of the input, a multiple of 32; 0 keeps that of the bundle whose weights are gone on with,
+            and where there is none takes what the defects' sizes ask for.
         device: "cpu" or "cuda".
         pasted: Pictures made by pasting defects onto good parts, for each defective one.
         good_share: Share of good pictures among those shown; 0 keeps the recipe's repeats.
@@ -45,16 +45,31 @@ class FineTuning:
     epochs: int
     batch_size: int
     learning_rate: float
-    recipe: RecipeName = "few-pictures"
+    recipe: Wanted = "few-pictures"
     input_px: int = 0
     device: str = "cpu"
     pasted: float = 0.0
     good_share: float = 0.0
 
+    def settled(self, base: Bundle | None, train: Sequence[Picture]) -> FineTuning:
+        """Return the same with a recipe chosen for these training pictures, where it was left to the platform."""
+        return replace(self, recipe=choose_recipe(self.recipe, base, train))
+
+    def said_of_start(self, base: Bundle | None) -> str:
+        """Return in words which weights the training starts from."""
+        if base is None:
+            return "starts from random weights, as asked for"
+        if can_start_from(RECIPES[self.recipe].head, base):
+            return f"starts from the weights of {base.manifest.version}"
+        task = base.manifest.task
+        return f"starts from random weights: the version to start from is a {task} network, of another architecture"
+
     def options(self, base: Bundle | None, pictures: Sequence[Picture]) -> TrainingOptions:
-        """Return the trainer's options for these training pictures."""
+        """Return the trainer's options for going on with a bundle's weights, or for beginning with random ones."""
         recipe = RECIPES[self.recipe].options
         known_px = max(base.manifest.input.shape_hw) if base else choose_input_size(pictures)
+        input_px = self.input_px or known_px
+        small_px = round(input_px * _SMALL_SHARE / 32) * 32 if self.recipe == "surface" else 0
         # The last third sees whole pictures, whatever the number of epochs.
         varied = replace(recipe.augmentation, mosaic_off_epochs=self.epochs // 3 if recipe.augmentation.mosaic else 0)
         return replace(
@@ -62,8 +77,8 @@ class FineTuning:
             epochs=self.epochs,
             batch=self.batch_size,
             learning_rate=self.learning_rate,
-            input_px=self.input_px or known_px,
-            small_input_px=0,
+            input_px=input_px,
+            small_input_px=small_px,
             val_every=max(1, self.epochs // 5),
             device=self.device,
             augmentation=varied,
@@ -94,25 +109,32 @@ def train_checkpoint(
 
     Args:
         how: Options.
-        base: The bundle to start from, None to start from scratch.
+        base: The bundle to start from, None to start from scratch. The weights of another architecture are of no use:
+            then the training starts from random ones, and the provenance says so.
         data: The pictures.
         work: An empty folder.
         on_epoch: Told after each epoch.
 
     Raises:
-        RestoreError: The base is not of this trainer's architecture.
+        RestoreError: The weights of the base do not fit, though it is of the same kind.
     """
+    how = how.settled(base, data.train)
+    head = RECIPES[how.recipe].head
+    if base is not None and not can_start_from(head, base):
+        base = None
     options = how.options(base, data.train)
     if base is not None:
-        options = replace(options, start_from=_restored(base, data, options, work))
+        shape_hw = shape_of_input(TrainingSet(data.class_names, data.train, ()), options)
+        restored = restore_bundle(head, base, data.train, shape_hw, work / "restored.pt")
+        options = replace(options, start_from=restored)
     shown = TrainingSet(data.class_names, how.shown(data.train, work / "pasted"), data.val[:_VAL_WHILE_TRAINING])
     # A stop arrives as an exception between two batches (Prefect's TerminationSignal), so nothing has to be asked for.
-    weights = UltralyticsTrainer(work / "training").train(shown, options, on_epoch, lambda: False)
+    weights = trainer_of(head, work / "training").train(shown, options, on_epoch, lambda: False)
     about = Checkpoint(
         version=how.version,
         class_names=data.class_names,
         shape_hw=weights.shape_hw,
-        head=RECIPES[how.recipe].head,
+        head=head,
         provenance=_provenance(base, provenance_of(weights, options, dataset=data.description, repository=_REPOSITORY)),
     )
     kept = work / "kept"
@@ -122,12 +144,3 @@ def train_checkpoint(
 
 def _provenance(base: Bundle | None, found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "base_bundle_digest": base.digest if base else None}
-
-
-def _restored(base: Bundle, data: TrainingData, options: TrainingOptions, work: Path) -> Path:
-    """Return a checkpoint with the weights of a bundle."""
-    shape_hw = shape_of_input(TrainingSet(data.class_names, data.train, ()), options)
-    seen = data.train[:: max(1, len(data.train) // _PICTURES_TO_RESTORE)]
-    blobs = tuple(pictures_to_blobs(seen, base.manifest.input.model_copy(update={"shape_hw": shape_hw})))
-    work.mkdir(parents=True, exist_ok=True)
-    return restore_checkpoint(base.path_of(base.manifest.onnx), base.manifest.classes, blobs, work / "restored.pt")

@@ -22,7 +22,15 @@ from flows.tasks.torch_parity import TorchParity, measure_parity
 from flows.tasks.trainer import Head
 from models.bundle import Bundle, seal_bundle
 from models.golden import self_test
-from models.manifest import Artefact, ClassThresholds, Manifest, NetworkInput, NetworkOutput, OutputLayout
+from models.manifest import (
+    Artefact,
+    ClassThresholds,
+    Manifest,
+    NetworkInput,
+    NetworkOutput,
+    OutputLayout,
+    SurfaceRegions,
+)
 from models.runtime import Runtime, open_runtime
 
 THREADS = 1  # beside a training or a line, one thread gets more done than several that wait for each other
@@ -30,6 +38,7 @@ _MASK_COEFFICIENTS = 32
 _LAYOUTS: dict[Head, OutputLayout] = {
     "one_to_one": OutputLayout.YOLO_ONE_TO_ONE,
     "one_to_many": OutputLayout.YOLO_ONE_TO_MANY,
+    "surface_map": OutputLayout.SURFACE_MAP,
 }
 
 
@@ -71,7 +80,7 @@ def assemble_onnx_bundle(
 
     Args:
         folder: Is replaced.
-        network: As `load_network` gives it.
+        network: As `load_network` of `flows.tasks.trainers` gives it.
         request: Everything else.
         on_step: Told what is being done.
 
@@ -146,13 +155,19 @@ def figures_on(inspected: Sequence[Inspected], manifest: Manifest) -> dict[str, 
 def _draft(request: BundleRequest) -> Manifest:
     """Return a manifest with thresholds that only serve until they are chosen."""
     undecided = ClassThresholds(accept_below=0.25, reject_above=0.5)
+    is_surface = request.head == "surface_map"
+    output = NetworkOutput(
+        layout=_LAYOUTS[request.head],
+        mask_coefficients=0 if is_surface else _MASK_COEFFICIENTS,
+        surface=SurfaceRegions() if is_surface else None,
+    )
     return Manifest(
         name=request.name,
         version=request.version,
-        task="segment",
+        task="surface" if is_surface else "segment",
         classes=request.class_names,
         input=NetworkInput(shape_hw=request.shape_hw),
-        output=NetworkOutput(layout=_LAYOUTS[request.head], mask_coefficients=_MASK_COEFFICIENTS),
+        output=output,
         thresholds=dict.fromkeys(request.class_names, undecided),
         onnx=Artefact(path="model.onnx", precision="fp32", score_tolerance=0.01),
         golden=(),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.tasks.coco import Picture
-from flows.tasks.convert_openvino import QUANTISATIONS, Quantisation, convert_fp16, convert_int8
+from flows.tasks.convert_openvino import Quantisation, convert_fp16, convert_int8, quantisations_of
 from flows.tasks.evaluate import average_precision, inspect_pictures
 from flows.tasks.golden_pictures import golden_gaps
 from flows.tasks.onnx_bundle import THREADS, measure_artefact
@@ -130,7 +130,7 @@ def _add_int8(bundle: Bundle, request: ConversionRequest, on_step: Callable[[str
     on_step(f"inspecting {len(request.val)} pictures with ONNX, to compare with")
     wanted = _box_ap50(open_runtime(bundle, backend="onnxruntime", threads=THREADS), request.val)
     attempts: list[dict[str, Any]] = []
-    for how in QUANTISATIONS:
+    for how in quantisations_of(bundle.manifest.output.layout):
         on_step(f"converting to OpenVINO, 8 bits ({how.name})")
         candidate, attempt = _try_int8(bundle, request, how, wanted)
         attempts.append(attempt)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from flows.tasks.coco import Picture
 from flows.tasks.trainer import Augmentation, Head, TrainingOptions
+from models.bundle import Bundle
 
-RecipeName = Literal["starter", "few-pictures"]
+RecipeName = Literal["starter", "few-pictures", "surface"]
+Wanted = Literal["auto", "starter", "few-pictures", "surface"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,30 @@ class TrainingRecipe:
         return tuple(p for p in pictures for _ in range(1 if p.is_good else self.defective_repeats))
 
 
-RECIPES: dict[RecipeName, TrainingRecipe] = {
+ENOUGH_FOR_BOXES = 1000
+"""From so many defective pictures on a YOLO is the default: docs/surface.md has the measurements on either side."""
+
+
+def choose_recipe(wanted: Wanted, base: Bundle | None, train: Sequence[Picture]) -> RecipeName:
+    """Return the recipe to train by: the one wanted, or that which does best on such data by what was measured.
+
+    A surface bundle goes on as one. Otherwise the number of defective pictures decides: with hundreds the surface
+    network is far ahead, with thousands the boxes of a YOLO are. The gate measures the result either way.
+
+    Args:
+        wanted: "auto" leaves it to this function.
+        base: The bundle to start from, None for random weights.
+        train: The training pictures.
+    """
+    if wanted != "auto":
+        return wanted
+    if base is not None and base.manifest.task == "surface":
+        return "surface"
+    defective = sum(not picture.is_good for picture in train)
+    return "surface" if defective < ENOUGH_FOR_BOXES else "few-pictures"
+
+
+RECIPES: dict[Wanted, TrainingRecipe] = {
     # Thousands of pictures of one shape: short, no mosaic, small pictures first.
     "starter": TrainingRecipe(
         TrainingOptions(
@@ -75,5 +101,28 @@ RECIPES: dict[RecipeName, TrainingRecipe] = {
         ),
         defective_repeats=3,
         head="one_to_many",
+    ),
+    # The same hundreds for a network that learns from every pixel: surfaces, of which only the defects are the objects.
+    "surface": TrainingRecipe(
+        TrainingOptions(
+            input_px=256,
+            epochs=40,
+            batch=8,
+            learning_rate=0.003,
+            small_input_px=192,
+            small_share=0.6,
+            val_every=2,
+            augmentation=Augmentation(
+                brightness=0.4,
+                saturation=0.3,
+                rotation_deg=12.0,
+                translation=0.1,
+                zoom=0.35,
+                quarter_turn=0.5,
+                blur=0.2,
+                noise=0.03,
+            ),
+        ),
+        head="surface_map",
     ),
 }

@@ -17,8 +17,8 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-_STORED_HALF = "_half"
-"""Suffix that `export_onnx` gives to weights stored in 16 bits."""
+from flows.tasks.export_onnx import STORED_HALF
+
 _HEADS = (("one2one_cv2", "cv2"), ("one2one_cv3", "cv3"), ("one2one_cv4", "cv4"))
 """The parts of the head that inspects, and of its twin that only training has."""
 
@@ -66,7 +66,7 @@ def restore_weights(network: nn.Module, onnx_path: Path, blobs: Sequence[npt.NDA
 def _stored_weights(onnx_path: Path) -> dict[str, torch.Tensor]:
     """Return the constants of the file by the names that the network's parameters have."""
     constants = onnx.load(str(onnx_path)).graph.initializer
-    named = {tensor.name.removesuffix(_STORED_HALF): numpy_helper.to_array(tensor) for tensor in constants}
+    named = {tensor.name.removesuffix(STORED_HALF): numpy_helper.to_array(tensor) for tensor in constants}
     return {name: torch.from_numpy(values.astype(np.float32)) for name, values in named.items() if "." in name}
 
 

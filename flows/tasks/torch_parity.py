@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from models.decide import Decision
 
 
+Floats = npt.NDArray[np.float32]
+
+
 class TorchBackend:
     """A trained network behind the protocol of the backends, so that `Runtime` inspects with it."""
 
@@ -83,20 +86,22 @@ def _compare(trained: Runtime, exported: Runtime, path: Path) -> TorchParity:
     picture = read_image(path.read_bytes())
     decisions = [runtime.inspect(picture, Recipe()).decision for runtime in (trained, exported)]
     (boxes, scores), (other_boxes, other_scores) = (
-        _boxes_and_scores(runtime.infer(picture.pixels_rgb)[1][0], runtime.manifest) for runtime in (trained, exported)
+        _boxes_and_scores(runtime.infer(picture.pixels_rgb), runtime.manifest) for runtime in (trained, exported)
     )
     return TorchParity(
         picture=path.name,
         torch_decision=decisions[0],
         onnx_decision=decisions[1],
         score_gap=float(np.abs(scores - other_scores).max()),
-        box_gap_px=float(np.abs(boxes - other_boxes).max()),
+        box_gap_px=float(np.abs(boxes - other_boxes).max(initial=0.0)),
     )
 
 
-def _boxes_and_scores(
-    rows: npt.NDArray[np.float32], manifest: Manifest
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    by_anchor = np.swapaxes(rows, 1, 2) if manifest.output.layout is OutputLayout.YOLO_ONE_TO_MANY else rows
-    count = 1 if manifest.output.layout is OutputLayout.YOLO_TOP_K else len(manifest.classes)
+def _boxes_and_scores(outputs: tuple[Floats, ...], manifest: Manifest) -> tuple[Floats, Floats]:
+    layout = manifest.output.layout
+    if layout is OutputLayout.SURFACE_MAP:  # nothing but scores: of each pixel, and of the part
+        return np.empty(0, np.float32), np.concatenate([output.reshape(-1) for output in outputs[:2]])
+    rows = outputs[0]
+    by_anchor = np.swapaxes(rows, 1, 2) if layout is OutputLayout.YOLO_ONE_TO_MANY else rows
+    count = 1 if layout is OutputLayout.YOLO_TOP_K else len(manifest.classes)
     return by_anchor[..., :4], by_anchor[..., 4 : 4 + count]

@@ -41,6 +41,9 @@ class Augmentation:
         mosaic: Probability of joining four pictures into one.
         mosaic_off_epochs: Last epochs without mosaic.
         copy_paste: Probability of copying a mirrored defect within its picture.
+        quarter_turn: Probability of turning by 90 degrees; the surface trainer alone.
+        blur: Probability of blurring a little; the surface trainer alone.
+        noise: Largest standard deviation of the noise added, as a share of white; the surface trainer alone.
     """
 
     brightness: float = 0.3
@@ -53,6 +56,9 @@ class Augmentation:
     mosaic: float = 0.0
     mosaic_off_epochs: int = 0
     copy_paste: float = 0.0
+    quarter_turn: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +104,11 @@ class TrainingOptions:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
-Head = Literal["one_to_one", "one_to_many"]
-"""Which head inspects: one box per object, or several that non-maximum suppression thins out.
+Head = Literal["one_to_one", "one_to_many", "surface_map"]
+"""Which head inspects: one box per object, several that non-maximum suppression thins out, or a map of the surface.
 
-The first costs less live; the second needs fewer pictures to learn from.
+Of the first two, both of a YOLO, the former costs less live; the latter needs fewer pictures to learn from. The third
+is that of a surface network (see docs/surface.md).
 """
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from serving.strict import Number, Whole
 
 TrainingState = Literal["idle", "queued", "running", "stopping", "completed", "failed", "cancelled"]
+Recipe = Literal["auto", "surface", "few-pictures"]
 
 
 class TrainingIn(BaseModel):
@@ -19,6 +20,13 @@ class TrainingIn(BaseModel):
     batch_size: Annotated[int, Field(strict=True, ge=1, le=256), Whole] = 8
     learning_rate: Annotated[Number, Field(gt=0.0, le=0.1)] = 0.001
     model_name: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,63})?$")] = ""
+    recipe: Annotated[
+        Recipe,
+        Field(
+            description="Which network learns: `surface` judges every pixel and needs the fewest pictures, "
+            "`few-pictures` finds boxes; `auto` chooses by how many defective pictures there are."
+        ),
+    ] = "auto"
 
 
 class TrainingLinks(BaseModel):

@@ -75,7 +75,9 @@ test("a version in use can be left alone only, the previous one gone back to", (
 });
 
 test("plain words become figures, and the curve has one point per round of one run", () => {
-  expect(settingsOf({ ...USUAL, name: " v2 " })).toEqual({ epochs: 20, learning_rate: 0.001, batch_size: 8, model_name: "v2" });
+  const usual = { epochs: 20, learning_rate: 0.001, batch_size: 8, recipe: "auto", model_name: "v2" };
+  expect(settingsOf({ ...USUAL, name: " v2 " })).toEqual(usual);
+  expect(settingsOf({ ...USUAL, network: "boxes" }).recipe).toBe("few-pictures");
   const look = (job_id: string, epoch: number, mAP: number) => ({ job_id, epoch, metrics: { mAP, loss: 3 } }) as unknown as Training;
   let curves = withPoint(withPoint(withPoint(NO_CURVES, look("a", 1, 0.2)), look("a", 1, 0.3)), look("a", 2, 0.5));
   expect([...curves.series]).toEqual([["mAP", [[1, 0.3], [2, 0.5]]]]);

@@ -54,6 +54,7 @@ def test_training_runs_on_all_labelled_pictures_when_started(engineer: httpx.Cli
     assert engineer.get(f"{API}/status").json()["state"] in {"idle", "cancelled"}
     label(engineer, defective=15, good=8)
     wanted = {"epochs": 10, "batch_size": 4, "learning_rate": 0.002, "model_name": "v1.1-scratch"}
+    wanted["recipe"] = "surface"
     answer = engineer.post(f"{API}/start", json=wanted)
     assert answer.status_code == 202, answer.text
     job = as_documented(answer)
@@ -100,7 +101,9 @@ def test_refused_with_counts_when_too_little_is_labelled(engineer: httpx.Client,
     assert f"{{'scratch': {defective}}}" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("body", [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 5}, {"model_name": "../x"}])
+@pytest.mark.parametrize(
+    "body", [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 5}, {"model_name": "../x"}, {"recipe": "magic"}]
+)
 def test_refused_when_an_option_makes_no_sense(engineer: httpx.Client, body: dict[str, object]) -> None:
     assert engineer.post(f"{API}/start", json=body).status_code == 422
 

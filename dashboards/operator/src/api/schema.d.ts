@@ -5049,6 +5049,13 @@ export interface components {
              * @default
              */
             model_name: string;
+            /**
+             * Recipe
+             * @description Which network learns: `surface` judges every pixel and needs the fewest pictures, `few-pictures` finds boxes; `auto` chooses by how many defective pictures there are.
+             * @default auto
+             * @enum {string}
+             */
+            recipe: "auto" | "surface" | "few-pictures";
         };
         /**
          * TrainingLinks

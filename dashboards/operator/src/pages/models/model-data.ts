@@ -9,21 +9,24 @@ export type TrainingSettings = Schemas["TrainingIn"];
 export const THOROUGHNESS = { quick: 5, normal: 20, thorough: 60 } as const;
 export const PACE = { careful: 0.0003, normal: 0.001, bold: 0.005 } as const;
 export const MEMORY = { small: 4, normal: 8, large: 16 } as const;
+export const NETWORK = { auto: "auto", surface: "surface", boxes: "few-pictures" } as const;
 
 export interface Choices {
   readonly thoroughness: keyof typeof THOROUGHNESS;
   readonly pace: keyof typeof PACE;
   readonly memory: keyof typeof MEMORY;
+  readonly network: keyof typeof NETWORK;
   readonly name: string;
 }
 
-export const USUAL: Choices = { thoroughness: "normal", pace: "normal", memory: "normal", name: "" };
+export const USUAL: Choices = { thoroughness: "normal", pace: "normal", memory: "normal", network: "auto", name: "" };
 
 export function settingsOf(choices: Choices): TrainingSettings {
   return {
     epochs: THOROUGHNESS[choices.thoroughness],
     learning_rate: PACE[choices.pace],
     batch_size: MEMORY[choices.memory],
+    recipe: NETWORK[choices.network],
     model_name: choices.name.trim(),
   };
 }

@@ -9,11 +9,12 @@ import { t } from "../../i18n/locale";
 import type { MessageKey } from "../../i18n/locale";
 import "../../parts/chart";
 import { shared, sheet } from "../../styles/shared";
-import { MEMORY, NO_CURVES, PACE, THOROUGHNESS, USUAL, isUnderWay, settingsOf, withPoint } from "./model-data";
+import { MEMORY, NETWORK, NO_CURVES, PACE, THOROUGHNESS, USUAL, isUnderWay, settingsOf, withPoint } from "./model-data";
 import type { Choices, Curves, Training } from "./model-data";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 15_000;
+type ChoiceKey = "models.network" | "models.epochs" | "models.pace" | "models.batch";
 
 @customElement("ussop-training-panel")
 export class TrainingPanel extends UssopElement {
@@ -106,7 +107,8 @@ export class TrainingPanel extends UssopElement {
 
   private form() {
     return html`
-      ${this.choice("thoroughness", "models.epochs", THOROUGHNESS)} ${this.choice("pace", "models.pace", PACE)}
+      ${this.choice("network", "models.network", NETWORK)} ${this.choice("thoroughness", "models.epochs", THOROUGHNESS)}
+      ${this.choice("pace", "models.pace", PACE)}
       ${this.choice("memory", "models.batch", MEMORY)}
       <wa-input label=${t("models.name")} hint=${t("models.name_hint")} maxlength="64" .value=${this.choices.name}
         @input=${(event: Event) => (this.choices = { ...this.choices, name: (event.target as HTMLInputElement).value })}></wa-input>
@@ -116,7 +118,7 @@ export class TrainingPanel extends UssopElement {
     `;
   }
 
-  private choice(field: "thoroughness" | "pace" | "memory", key: "models.epochs" | "models.pace" | "models.batch", of: object) {
+  private choice(field: Exclude<keyof Choices, "name">, key: ChoiceKey, of: object) {
     const change = (event: Event) => (this.choices = { ...this.choices, [field]: (event.target as HTMLInputElement).value });
     return html`<wa-select label=${t(key)} value=${this.choices[field]} @change=${change}>
       ${Object.keys(of).map((one) => html`<wa-option value=${one}>${t(`${key}_${one}` as MessageKey)}</wa-option>`)}

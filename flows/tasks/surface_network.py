@@ -1,0 +1,169 @@
+"""A network for surfaces: where something is wrong, of which class it is, and whether the part is good as a whole.
+
+The design is that of Tabernik et al. (2020), Segmentation-based deep-learning approach for surface-defect detection,
+and of Božič et al. (2021), Mixed supervision for surface-defect detection: a segmenting network, and a small deciding
+one that reads its features. Every pixel of an outline is a lesson, so that some dozens of defective pictures go a long
+way. Two things differ. *Whether* a pixel is defective and *which* class it is are told apart: the first is learned from
+the defects of all classes together. And the way back up is that of a feature pyramid, which knows thin cracks and
+shadings as wide as the part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+STRIDE: Final = 2
+"""Pixels of the input per cell of the map of defects."""
+
+CLASS_STRIDE: Final = 4
+"""The same of the classes: which one it is needs no fine edge, and a map of half the side costs a quarter."""
+
+COARSEST_STRIDE: Final = 32
+_MEAN, _SPREAD = 0.45, 0.25
+_MOST_SUSPICIOUS: Final = 16
+"""Cells whose mean logit tells the deciding network how sure the map is; one cell alone may be noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceShape:
+    """What a network is made of; two of one shape can take each other's weights.
+
+    Attributes:
+        channels: Of the maps at strides 2, 4, 8, 16 and 32.
+        blocks: Residual blocks at strides 4, 8, 16 and 32.
+        decoder_channels: Of the maps on the way back up.
+        detail_channels: Of the map at stride 2 from which the pixels are judged.
+    """
+
+    channels: tuple[int, int, int, int, int] = (16, 24, 48, 80, 112)
+    blocks: tuple[int, int, int, int] = (1, 1, 2, 1)
+    decoder_channels: int = 24
+    detail_channels: int = 8
+
+
+class SurfaceOutputs(NamedTuple):
+    """Logits of one batch.
+
+    Attributes:
+        defect: float32 (N, 1, H/2, W/2), whether a pixel is defective.
+        classes: float32 (N, classes, H/4, W/4), of which class it is if so.
+        part: float32 (N, 1), whether the part is defective.
+    """
+
+    defect: torch.Tensor
+    classes: torch.Tensor
+    part: torch.Tensor
+
+
+class SurfaceNetwork(nn.Module):
+    """Segments and decides; gives logits, for training."""
+
+    def __init__(self, class_count: int, shape: SurfaceShape | None = None) -> None:
+        """Builds the network with random weights."""
+        super().__init__()
+        shape = shape or SurfaceShape()
+        first, *rest = shape.channels
+        self.stem = _unit(3, first, stride=2)
+        stages, before = [], first
+        for channels, blocks in zip(rest, shape.blocks, strict=True):
+            stages.append(
+                nn.Sequential(_unit(before, channels, stride=2), *(_Residual(channels) for _ in range(blocks)))
+            )
+            before = channels
+        self.stages = nn.ModuleList(stages)
+        wide, fine = shape.decoder_channels, shape.detail_channels
+        self.laterals = nn.ModuleList(nn.Conv2d(channels, wide, 1) for channels in rest)
+        self.smooth = nn.ModuleList(_unit(wide, wide) for _ in rest[:-1])
+        self.reduce = nn.Conv2d(wide, fine, 1)
+        self.detail = nn.Conv2d(first, fine, 1)
+        self.judge = nn.Sequential(_unit(fine, fine), nn.Dropout2d(0.1))
+        self.defect = nn.Conv2d(fine, 1, 1)
+        self.classes = nn.Conv2d(wide, class_count, 1)
+        self.decide = _Decision(wide)
+        with torch.no_grad():
+            self.defect.bias.fill_(-3.0)  # type: ignore[union-attr]  # few pixels are defective (Lin et al. 2017)
+
+    def forward(self, pixels: torch.Tensor) -> SurfaceOutputs:
+        """The logits of pictures, float32 (N, 3, H, W) from 0 to 1, sides multiples of 32."""
+        found = self.stem((pixels - _MEAN) / _SPREAD)
+        finest, maps = found, []
+        for stage in self.stages:
+            found = stage(found)
+            maps.append(found)
+        wide = self.laterals[-1](maps[-1])
+        at_stride_8 = wide
+        for level in (2, 1, 0):
+            wide = self.smooth[level](_twice(wide) + self.laterals[level](maps[level]))
+            at_stride_8 = wide if level == 1 else at_stride_8
+        judged = self.judge(functional.relu(_twice(self.reduce(wide)) + self.detail(finest)))
+        defect = self.defect(judged)
+        return SurfaceOutputs(defect, self.classes(wide), self.decide(at_stride_8, defect))
+
+
+class Probabilities(nn.Module):
+    """The same network for inspecting: what a bundle of task `surface` has as its outputs."""
+
+    def __init__(self, network: SurfaceNetwork) -> None:
+        """Takes a trained network."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Maps (N, classes, H/2, W/2) that add up to the probability of a defect, and the score of the part (N, 1)."""
+        found = self.network(pixels)
+        classes = torch.softmax(_twice(found.classes), dim=1)
+        return torch.sigmoid(found.defect) * classes, torch.sigmoid(found.part)
+
+
+class _Decision(nn.Module):
+    """Decides on the part from features at stride 8 and from the map of defects.
+
+    What it learns does not change the map (Tabernik et al. stop the gradient there), and the features only by a
+    fraction: a label of a whole picture says nothing of where to look.
+    """
+
+    FRACTION: Final = 0.2
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _unit(channels + 1, 32, stride=2)
+        self.second = _unit(32, 32, stride=2)
+        self.drop = nn.Dropout(0.3)
+        self.score = nn.Linear(64 + 3, 1)
+
+    def forward(self, features: torch.Tensor, defect: torch.Tensor) -> torch.Tensor:
+        seen = defect.detach()
+        coarse = functional.max_pool2d(seen, 4)
+        features = features * self.FRACTION + features.detach() * (1.0 - self.FRACTION)
+        deep = self.second(self.first(torch.cat([features, coarse / 4.0], dim=1)))
+        flat = seen.flatten(1)
+        suspicious = coarse.flatten(1).topk(_MOST_SUSPICIOUS, dim=1).values.mean(dim=1, keepdim=True)
+        said = torch.cat([flat.amax(1, keepdim=True), flat.mean(1, keepdim=True), suspicious], dim=1) / 4.0
+        pooled = self.drop(torch.cat([deep.amax((2, 3)), deep.mean((2, 3))], dim=1))
+        score: torch.Tensor = self.score(torch.cat([pooled, said], dim=1))
+        return score
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _unit(channels, channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return functional.relu(values + self.second(self.first(values)))
+
+
+def _unit(before: int, after: int, *, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
+    )
+
+
+def _twice(values: torch.Tensor) -> torch.Tensor:
+    return functional.interpolate(values, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -1,0 +1,257 @@
+"""Pictures of surfaces as batches: decoded once, varied anew each time, half of each batch defective."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from flows.tasks.coco import Annotation, Picture
+from flows.tasks.trainer import Augmentation
+from models.intake import read_image
+from models.letterbox import PAD_VALUE
+
+UNKNOWN: Final = 255
+"""Label of a pixel that may or may not be defective: most of what a box without an outline says of what is in it."""
+_SPARE: Final = 1.25
+"""Pictures are kept this much larger than the network sees them, so that a zoomed one still has its detail."""
+
+_WHOLE_PICTURE: Final = 0.5
+"""A box of this share of the picture or more says that the part is bad, and nothing of where."""
+_MIDDLE: Final = 0.25
+"""Half axes of the ellipse in the middle of a smaller box, as shares of its sides, that is taken for defective."""
+_GRAIN: Final = 1000
+_FEWEST_PER_EPOCH: Final = 400
+
+Bytes = npt.NDArray[np.uint8]
+
+
+class Labelled(NamedTuple):
+    """One decoded picture.
+
+    Attributes:
+        pixels: uint8 (height, width, 3), RGB; a grey picture (height, width), which costs a third.
+        labels: uint8 (height, width): 0 for good, class number + 1, or `UNKNOWN`.
+    """
+
+    pixels: Bytes
+    labels: Bytes
+
+
+class Batch(NamedTuple):
+    """What the network is shown.
+
+    Attributes:
+        pixels: float32 (N, 3, H, W), 0 to 1.
+        labels: uint8 (N, H, W), as in `Labelled`.
+        defective: float32 (N, 1), 1 where anything of a defect is to be seen.
+    """
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+    defective: torch.Tensor
+
+    def to(self, device: str) -> Batch:
+        """Return the batch on a device."""
+        return Batch(self.pixels.to(device), self.labels.to(device), self.defective.to(device))
+
+
+def read_labelled(picture: Picture, class_names: Sequence[str], input_hw: tuple[int, int]) -> Labelled:
+    """Return a picture with its labels, shrunk to a little more than what the network sees of it.
+
+    Raises:
+        ModelError: The picture cannot be read.
+    """
+    pixels = read_image(picture.path.read_bytes()).pixels_rgb
+    if (pixels == pixels[..., :1]).all():
+        pixels = np.ascontiguousarray(pixels[..., 0])
+    height, width = pixels.shape[:2]
+    scale = min(1.0, _SPARE * min(input_hw[0] / height, input_hw[1] / width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if scale < 1.0:
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    labels = np.zeros((size[1], size[0]), np.uint8)
+    # Smaller defects are drawn last, so that one within another is not lost.
+    for annotation in sorted(picture.annotations, key=lambda a: -_box_area(a)):
+        _draw(labels, annotation, list(class_names).index(annotation.class_name) + 1, scale)
+    return Labelled(pixels, labels)
+
+
+def _box_area(annotation: Annotation) -> float:
+    x0, y0, x1, y1 = annotation.box_xyxy
+    return (x1 - x0) * (y1 - y0)
+
+
+def _draw(labels: Bytes, annotation: Annotation, number: int, scale: float) -> None:
+    if annotation.rings:
+        rings = [np.round(np.array(ring) * scale - 0.5).astype(np.int32) for ring in annotation.rings]
+        for ring in rings:  # one by one: filled together, overlapping rings would cancel out
+            cv2.fillPoly(labels, [ring], number)
+        return
+    x0, y0, x1, y1 = (v * scale for v in annotation.box_xyxy)
+    window = labels[max(0, int(y0)) : math.ceil(y1), max(0, int(x0)) : math.ceil(x1)]
+    window[window == 0] = UNKNOWN
+    if (x1 - x0) * (y1 - y0) < _WHOLE_PICTURE * labels.size:
+        middle = (round((x0 + x1) / 2 - 0.5), round((y0 + y1) / 2 - 0.5))
+        axes = max(1, round((x1 - x0) * _MIDDLE)), max(1, round((y1 - y0) * _MIDDLE))
+        cv2.ellipse(labels, middle, axes, 0.0, 0.0, 360.0, number, -1)
+
+
+class SurfacePictures:
+    """The training pictures in memory."""
+
+    def __init__(self, pictures: Sequence[Picture], class_names: Sequence[str], input_hw: tuple[int, int]) -> None:
+        """Decodes all pictures.
+
+        Raises:
+            ModelError: A picture cannot be read.
+            ValueError: There is no picture.
+        """
+        if not pictures:
+            raise ValueError("there is no picture to learn from")
+        # One that is named several times, to be shown more often, is decoded once.
+        decoded = {picture: read_labelled(picture, class_names, input_hw) for picture in set(pictures)}
+        self._all = [decoded[picture] for picture in pictures]
+        self._input_hw = input_hw
+        self._good = [k for k, picture in enumerate(pictures) if picture.is_good]
+        self._defective = [k for k, picture in enumerate(pictures) if not picture.is_good]
+        self._weights = _weights_by_class([pictures[k] for k in self._defective])
+
+    def batches_per_epoch(self, size: int) -> int:
+        """Return the batches that show each picture of the more frequent kind once, and as many of the other.
+
+        Few pictures are shown several times in an epoch: what a network needs to learn hardly depends on how many
+        pictures there are.
+        """
+        return math.ceil(max(2 * max(len(self._good), len(self._defective)), _FEWEST_PER_EPOCH) / size)
+
+    def batches(
+        self, size: int, vary: Augmentation, rng: np.random.Generator, *, shrink: float = 1.0
+    ) -> Iterator[Batch]:
+        """Yield one epoch; half of each batch is defective, half good.
+
+        Half and half, because a network that sees one defect among ten good parts learns to pass them all; rare classes
+        come more often than their share, and the good parts take turns.
+
+        Args:
+            size: Pictures per batch.
+            vary: How they are varied.
+            rng: Makes the epoch repeatable.
+            shrink: The input's side for this epoch as a share of the whole one.
+        """
+        height, width = (max(32, round(side * shrink / 32) * 32) for side in self._input_hw)
+        good = _in_turns(self._good, rng)
+        for _ in range(self.batches_per_epoch(size)):
+            wanted = size if not self._good else size // 2 if self._defective else 0
+            chosen = list(rng.choice(self._defective, wanted, p=self._weights)) if wanted else []
+            chosen += [next(good) for _ in range(size - wanted)]
+            yield to_batch([varied(self._all[int(k)], (height, width), vary, rng) for k in chosen])
+
+
+def _weights_by_class(defective: Sequence[Picture]) -> npt.NDArray[np.float64] | None:
+    """Return how often to show each picture: by the square root of how rare its rarest class is."""
+    if not defective:
+        return None
+    counts = Counter(name for picture in defective for name in {a.class_name for a in picture.annotations})
+    weights = np.array([min(counts[a.class_name] for a in p.annotations) ** -0.5 for p in defective])
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+def _in_turns(members: Sequence[int], rng: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield from (members[int(k)] for k in rng.permutation(len(members)))
+
+
+def to_batch(shown: Sequence[Labelled]) -> Batch:
+    """Return pictures of one size as tensors."""
+    colours = [cv2.merge([one.pixels] * 3) if one.pixels.ndim == 2 else one.pixels for one in shown]
+    pixels = torch.from_numpy(np.stack(colours).astype(np.float32) * np.float32(1 / 255)).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(np.stack([one.labels for one in shown]))
+    defective = torch.tensor([[float(one.labels.any())] for one in shown])
+    return Batch(pixels, labels, defective)
+
+
+def varied(one: Labelled, input_hw: tuple[int, int], vary: Augmentation, rng: np.random.Generator) -> Labelled:
+    """Return a picture fitted into the input, turned, moved, lit and blurred at random.
+
+    A defect is not moved out of the picture: then it stays where it is and is only mirrored.
+    """
+    for still in (False, True):
+        matrix = _movement(one.labels.shape, input_hw, vary, rng, still=still)
+        labels = cv2.warpAffine(one.labels, matrix, input_hw[::-1], flags=cv2.INTER_NEAREST).astype(np.uint8)
+        if labels.any() or not one.labels.any():
+            break
+    pixels = cv2.warpAffine(one.pixels, matrix, input_hw[::-1], flags=cv2.INTER_LINEAR, borderValue=(PAD_VALUE,) * 3)
+    inside = cv2.warpAffine(np.ones_like(one.labels), matrix, input_hw[::-1], flags=cv2.INTER_NEAREST)
+    return Labelled(_lit(pixels.astype(np.uint8, copy=False), inside.astype(np.uint8), vary, rng), labels)
+
+
+def _movement(
+    shape_hw: tuple[int, ...], input_hw: tuple[int, int], vary: Augmentation, rng: np.random.Generator, *, still: bool
+) -> npt.NDArray[np.float64]:
+    """Return the matrix (2, 3) from picture to input: letterboxed, then mirrored, turned, zoomed and moved."""
+    height, width = shape_hw
+    # In an input that is not square a turned picture would be a small one.
+    turned = input_hw[0] == input_hw[1] and rng.random() < vary.quarter_turn
+    fit = min(input_hw[0] / (width if turned else height), input_hw[1] / (height if turned else width))
+    zoom = 1.0 if still else math.exp(rng.uniform(-1.0, 1.0) * math.log1p(vary.zoom))
+    stretch = 1.0 if still else math.exp(rng.uniform(-1.0, 1.0) * math.log1p(vary.zoom / 4))
+    angle = 0.0 if still else math.radians(rng.uniform(-1.0, 1.0) * vary.rotation_deg)
+    flips = [-1.0 if rng.random() < p else 1.0 for p in (vary.flip_horizontal, vary.flip_vertical)]
+    moved = np.zeros(2) if still else rng.uniform(-1.0, 1.0, 2) * vary.translation
+    cos, sin = math.cos(angle), math.sin(angle)
+    linear = (
+        np.array([[cos, -sin], [sin, cos]]) @ np.diag([fit * zoom * stretch, fit * zoom / stretch]) @ np.diag(flips)
+    )
+    if turned:
+        linear = np.array([[0.0, -1.0], [1.0, 0.0]]) @ linear
+    # Pixel centres lie at whole numbers for OpenCV, so that the middle of n pixels is (n - 1) / 2.
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    target = np.array([(input_hw[1] - 1) / 2, (input_hw[0] - 1) / 2]) + moved * np.array(input_hw[::-1])
+    return np.hstack([linear, (target - linear @ middle)[:, None]])
+
+
+def _lit(pixels: Bytes, inside: Bytes, vary: Augmentation, rng: np.random.Generator) -> Bytes:
+    """Return the picture under another light; the grey around it stays, for there no lamp shines."""
+    lit = pixels
+    if vary.saturation > 0.0 and pixels.ndim == 3:
+        grey = lit.mean(axis=2, keepdims=True)
+        factor = 1.0 + rng.uniform(-1.0, 1.0) * vary.saturation
+        lit = np.clip(grey + (lit - grey) * factor, 0, 255).astype(np.uint8)
+    if vary.brightness > 0.0:
+        level = float(np.mean(cv2.mean(lit, inside)[: 3 if lit.ndim == 3 else 1])) / 255.0
+        lit = cv2.LUT(lit, _light_curve(level, vary.brightness, rng)).astype(np.uint8, copy=False)
+    if rng.random() < vary.blur:
+        lit = cv2.GaussianBlur(lit, (0, 0), float(rng.uniform(0.3, 1.0))).astype(np.uint8, copy=False)
+    if vary.noise > 0.0:
+        strength = rng.uniform(0.0, vary.noise) * 255.0 / _GRAIN
+        grain = (_grain(lit.shape[:2], rng) * np.float32(strength)).astype(np.int16)
+        lit = cv2.add(lit, cv2.merge([grain] * 3) if lit.ndim == 3 else grain, dtype=cv2.CV_8U).astype(np.uint8)
+    lit[inside == 0] = PAD_VALUE
+    return lit
+
+
+def _grain(shape_hw: tuple[int, ...], rng: np.random.Generator) -> npt.NDArray[np.int16]:
+    """Return a window of noise with the standard deviation `_GRAIN`; drawing it anew would cost as much as all else."""
+    y, x = (int(rng.integers(0, side)) for side in shape_hw)
+    return np.ascontiguousarray(_noise_field(shape_hw)[y : y + shape_hw[0], x : x + shape_hw[1]])
+
+
+@functools.cache
+def _noise_field(shape_hw: tuple[int, ...]) -> npt.NDArray[np.int16]:
+    drawn = np.random.default_rng(0).standard_normal((2 * shape_hw[0], 2 * shape_hw[1]), np.float32)
+    return np.rint(drawn * _GRAIN).astype(np.int16)
+
+
+def _light_curve(level: float, strength: float, rng: np.random.Generator) -> Bytes:
+    """Return the new value of each grey level: another contrast around the picture's own level, exposure and gamma."""
+    contrast, exposure, gamma = (math.exp(rng.uniform(-1.0, 1.0) * strength * part) for part in (1.0, 0.8, 0.6))
+    curve = (np.arange(256) / 255.0 - level) * contrast + level * exposure
+    return np.rint(np.clip(curve, 0.0, 1.0) ** gamma * 255.0).astype(np.uint8)
