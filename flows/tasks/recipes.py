@@ -47,14 +47,14 @@ class TrainingRecipe:
 
 
 ENOUGH_FOR_BOXES = 1000
-"""From so many defective pictures on a YOLO is the default: docs/surface.md has the measurements on either side."""
+"""From so many defective pictures on a YOLO is the default: a judgement, see docs/surface.md."""
 
 
 def choose_recipe(wanted: Wanted, base: Bundle | None, train: Sequence[Picture]) -> RecipeName:
-    """Return the recipe to train by: the one wanted, or that which does best on such data by what was measured.
+    """Return the recipe to train by: the one wanted, or that which suits such data.
 
-    A surface bundle goes on as one. Otherwise the number of defective pictures decides: with hundreds the surface
-    network is far ahead, with thousands the boxes of a YOLO are. The gate measures the result either way.
+    A surface bundle goes on as one. Otherwise the number of defective pictures decides: from every pixel of an outline
+    there is more to learn than from a box, which matters while there are few. The gate measures the result either way.
 
     Args:
         wanted: "auto" leaves it to this function.

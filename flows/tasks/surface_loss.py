@@ -27,7 +27,7 @@ class SurfaceLosses(NamedTuple):
 
     @property
     def total(self) -> torch.Tensor:
-        """Their sum, weighted as measured on validation parts."""
+        """Their weighted sum: where a defect is comes first."""
         return self.pixels + self.overlap + 0.5 * self.classes + 0.5 * self.part
 
 
@@ -55,7 +55,8 @@ def _pixels(defect: torch.Tensor, target: torch.Tensor, counted: torch.Tensor) -
     """Return the cross-entropy, half of it from the defective pixels and half from the hardest good ones.
 
     Each picture counts once, however small its defect. Averaged over all pixels instead, a pore of a thousandth of the
-    picture taught next to nothing for the first thousand steps (measured).
+    picture teaches next to nothing: measured on squares of eight pixels, which were not found after 150 steps and are
+    after 50.
     """
     each = functional.binary_cross_entropy_with_logits(defect, target, reduction="none").flatten(1)
     wanted, counted = target.flatten(1), counted.flatten(1)

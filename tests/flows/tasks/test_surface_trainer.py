@@ -13,6 +13,7 @@ import torch
 from flows.tasks.assemble_bundle import assemble_bundle
 from flows.tasks.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from flows.tasks.coco import Annotation, Picture
+from flows.tasks.fine_tuning import FineTuning, train_checkpoint
 from flows.tasks.onnx_bundle import BundleRequest
 from flows.tasks.openvino_bundle import ConversionRequest, runtimes_of
 from flows.tasks.recipes import RECIPES, choose_recipe
@@ -25,6 +26,7 @@ from flows.tasks.surface_restore import restore_state, restore_surface
 from flows.tasks.surface_trainer import SurfaceTrainer
 from flows.tasks.trainer import Augmentation, TrainedWeights, TrainingSet, TrainingStoppedError
 from flows.tasks.trainers import can_start_from, restore_bundle
+from flows.tasks.training_data import TrainingData
 from models.bundle import Bundle, load_bundle
 from models.features import FeatureExtractor
 from models.golden import self_test
@@ -210,6 +212,22 @@ def test_recipe_follows_the_data_when_it_is_left_to_the_platform(bundle: Bundle,
     assert choose_recipe("auto", None, pictures * 50) == "few-pictures"
     assert choose_recipe("auto", bundle, pictures * 50) == "surface"
     assert choose_recipe("few-pictures", bundle, pictures) == "few-pictures"
+
+
+def test_a_fine_tuning_starts_from_random_weights_and_says_so_when_a_yolo_is_deployed(
+    pictures: tuple[Picture, ...], tmp_path: Path
+) -> None:
+    starter = load_bundle(STARTER)
+    data = TrainingData(CLASSES, pictures[:12], pictures[12:18], (), {"kind": "squares"})
+    how = FineTuning("v1", epochs=1, batch_size=16, learning_rate=0.003, recipe="auto", input_px=32)
+    assert "segment network" in how.settled(starter, data.train).said_of_start(starter)
+    told: list[int] = []
+    path = train_checkpoint(how, starter, data, tmp_path, lambda report: told.append(report.epoch))
+    network, about = read_checkpoint(path, tmp_path)
+    assert (about.head, about.class_names, about.shape_hw, told) == ("surface_map", CLASSES, (32, 32), [1])
+    assert about.provenance["base_bundle_digest"] is None
+    maps, part = network(torch.zeros(1, 3, 32, 32))
+    assert (tuple(maps.shape), tuple(part.shape)) == ((1, 2, 16, 16), (1, 1))
 
 
 def test_area_is_the_share_of_pairs_in_the_right_order() -> None:
