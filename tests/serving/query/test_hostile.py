@@ -88,7 +88,9 @@ def _rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.name.startswith("ussop.db")}
+    # The audit log's anchor is written beside its place and put there by renaming, a moment after a login.
+    passing = ("ussop.db", "audit-anchor.new")
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.name.startswith(passing)}
 
 
 @pytest.mark.prove("paths-and-injection", "calls of tools by a hostile language model")
