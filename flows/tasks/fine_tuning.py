@@ -51,9 +51,9 @@ class FineTuning:
     pasted: float = 0.0
     good_share: float = 0.0
 
-    def settled(self, base: Bundle | None, train: Sequence[Picture]) -> FineTuning:
-        """Return the same with a recipe chosen for these training pictures, where it was left to the platform."""
-        return replace(self, recipe=choose_recipe(self.recipe, base, train))
+    def settled(self, base: Bundle | None) -> FineTuning:
+        """Return the same with a recipe chosen, where it was left to the platform."""
+        return replace(self, recipe=choose_recipe(self.recipe, base))
 
     def said_of_start(self, base: Bundle | None) -> str:
         """Return in words which weights the training starts from."""
@@ -118,7 +118,7 @@ def train_checkpoint(
     Raises:
         RestoreError: The weights of the base do not fit, though it is of the same kind.
     """
-    how = how.settled(base, data.train)
+    how = how.settled(base)
     head = RECIPES[how.recipe].head
     if base is not None and not can_start_from(head, base):
         base = None

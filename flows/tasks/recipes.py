@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -46,27 +45,18 @@ class TrainingRecipe:
         return tuple(p for p in pictures for _ in range(1 if p.is_good else self.defective_repeats))
 
 
-ENOUGH_FOR_BOXES = 1000
-"""From so many defective pictures on a YOLO is the default: a judgement, see docs/surface.md."""
+def choose_recipe(wanted: Wanted, base: Bundle | None) -> RecipeName:
+    """Return the recipe to train by: the one wanted, or that of the network to start from.
 
-
-def choose_recipe(wanted: Wanted, base: Bundle | None, train: Sequence[Picture]) -> RecipeName:
-    """Return the recipe to train by: the one wanted, or that which suits such data.
-
-    A surface bundle goes on as one. Otherwise the number of defective pictures decides: from every pixel of an outline
-    there is more to learn than from a box, which matters while there are few. The gate measures the result either way.
+    From random weights it is the YOLO: what was measured until now is on its side (docs/surface.md).
 
     Args:
         wanted: "auto" leaves it to this function.
         base: The bundle to start from, None for random weights.
-        train: The training pictures.
     """
     if wanted != "auto":
         return wanted
-    if base is not None and base.manifest.task == "surface":
-        return "surface"
-    defective = sum(not picture.is_good for picture in train)
-    return "surface" if defective < ENOUGH_FOR_BOXES else "few-pictures"
+    return "surface" if base is not None and base.manifest.task == "surface" else "few-pictures"
 
 
 RECIPES: dict[Wanted, TrainingRecipe] = {

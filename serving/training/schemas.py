@@ -24,7 +24,7 @@ class TrainingIn(BaseModel):
         Recipe,
         Field(
             description="Which network learns: `surface` judges every pixel and needs the fewest pictures, "
-            "`few-pictures` finds boxes; `auto` chooses by how many defective pictures there are."
+            "`few-pictures` finds boxes; `auto` goes on with the kind of the deployed version."
         ),
     ] = "auto"
 

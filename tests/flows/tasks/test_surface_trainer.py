@@ -207,11 +207,11 @@ def test_the_middle_of_a_small_box_counts_as_defective_when_there_is_no_outline(
     assert np.count_nonzero(labels) == CELL_PX**2
 
 
-def test_recipe_follows_the_data_when_it_is_left_to_the_platform(bundle: Bundle, pictures: tuple[Picture, ...]) -> None:
-    assert choose_recipe("auto", None, pictures) == "surface"
-    assert choose_recipe("auto", None, pictures * 50) == "few-pictures"
-    assert choose_recipe("auto", bundle, pictures * 50) == "surface"
-    assert choose_recipe("few-pictures", bundle, pictures) == "few-pictures"
+def test_recipe_follows_the_network_in_use_when_it_is_left_to_the_platform(bundle: Bundle) -> None:
+    assert choose_recipe("auto", None) == "few-pictures"
+    assert choose_recipe("auto", bundle) == "surface"
+    assert choose_recipe("few-pictures", bundle) == "few-pictures"
+    assert choose_recipe("surface", None) == "surface"
 
 
 def test_a_fine_tuning_starts_from_random_weights_and_says_so_when_a_yolo_is_deployed(
@@ -219,8 +219,8 @@ def test_a_fine_tuning_starts_from_random_weights_and_says_so_when_a_yolo_is_dep
 ) -> None:
     starter = load_bundle(STARTER)
     data = TrainingData(CLASSES, pictures[:12], pictures[12:18], (), {"kind": "squares"})
-    how = FineTuning("v1", epochs=1, batch_size=16, learning_rate=0.003, recipe="auto", input_px=32)
-    assert "segment network" in how.settled(starter, data.train).said_of_start(starter)
+    how = FineTuning("v1", epochs=1, batch_size=16, learning_rate=0.003, recipe="surface", input_px=32)
+    assert "segment network" in how.settled(starter).said_of_start(starter)
     told: list[int] = []
     path = train_checkpoint(how, starter, data, tmp_path, lambda report: told.append(report.epoch))
     network, about = read_checkpoint(path, tmp_path)

@@ -177,7 +177,7 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   "models.epochs_normal": "Normal (20 Runden)",
   "models.epochs_thorough": "Gründlich (60 Runden)",
   "models.network": "Netz",
-  "models.network_auto": "Nach den Bildern gewählt",
+  "models.network_auto": "Wie die eingesetzte Version",
   "models.network_surface": "Oberfläche: jeder Bildpunkt, braucht die wenigsten Bilder",
   "models.network_boxes": "Rahmen: für Tausende von Bildern",
   "models.pace": "Änderung am Gelernten",

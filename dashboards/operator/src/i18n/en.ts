@@ -175,7 +175,7 @@ export const en = {
   "models.epochs_normal": "Normal (20 rounds)",
   "models.epochs_thorough": "Thorough (60 rounds)",
   "models.network": "Network",
-  "models.network_auto": "Chosen by the pictures",
+  "models.network_auto": "As the version in use",
   "models.network_surface": "Surface: every pixel, needs the fewest pictures",
   "models.network_boxes": "Boxes: for thousands of pictures",
   "models.pace": "Changes to what it knows",
