@@ -14,8 +14,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
+
+if TYPE_CHECKING:
+    from serving.settings import Settings
 
 _START_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.01
@@ -28,6 +32,20 @@ def free_port() -> int:
         port = probe.getsockname()[1]
     assert isinstance(port, int)
     return port
+
+
+def environment_of(settings: "Settings") -> dict[str, str]:
+    """The settings of an API on a prepared data folder and a port of its own, without OpenVINO."""
+    assert settings.secret_key is not None
+    return {
+        "DATA_DIR": str(settings.data_dir),
+        "API_PORT": str(free_port()),
+        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "RATE_LIMIT_DEFAULT": "1000000/minute",
+        "OPENVINO_ENABLED": "false",
+        "STORAGE_RESERVE_MB": "0",
+        "LOG_FORMAT": "json",
+    }
 
 
 class KillableApi:

@@ -19,7 +19,7 @@ from serving.schema import upgrade
 from serving.settings import Settings
 from serving.users import repository
 from serving.users import service as users
-from tests.faults.killable import KillableApi, free_port
+from tests.faults.killable import KillableApi, environment_of
 from tests.pictures import png_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import PASSWORD, bearer, log_in
@@ -53,18 +53,8 @@ def stored_ids(client: httpx.Client) -> set[str]:
 
 @pytest.fixture
 def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
-    assert settings.secret_key is not None
-    environment = {
-        "DATA_DIR": str(settings.data_dir),
-        "API_PORT": str(free_port()),
-        "SECRET_KEY": settings.secret_key.get_secret_value(),
-        "RATE_LIMIT_DEFAULT": "1000000/minute",
-        "OPENVINO_ENABLED": "false",
-        "STORAGE_RESERVE_MB": "0",
-        "LOG_LEVEL": "ERROR",
-        "LOG_FORMAT": "json",
-    }
-    with closing(KillableApi(environment, tmp_path / "api.log")) as api:
+    environment = environment_of(settings)
+    with closing(KillableApi({**environment, "LOG_LEVEL": "ERROR"}, tmp_path / "api.log")) as api:
         api.start()
         yield api
 

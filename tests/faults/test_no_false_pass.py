@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from serving.app import create_app
 from serving.settings import Settings
 from tests.faults.faulty import Fault, FaultyBackend, break_backend
-from tests.faults.killable import KillableApi, free_port
+from tests.faults.killable import KillableApi, environment_of
 from tests.pictures import png_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
@@ -125,17 +125,7 @@ def test_late_verdict_is_an_error_in_time_and_an_alert_of_the_station(
 
 @pytest.fixture
 def crashing_api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
-    assert settings.secret_key is not None
-    environment = {
-        "DATA_DIR": str(settings.data_dir),
-        "API_PORT": str(free_port()),
-        "SECRET_KEY": settings.secret_key.get_secret_value(),
-        "RATE_LIMIT_DEFAULT": "1000000/minute",
-        "OPENVINO_ENABLED": "false",
-        "STORAGE_RESERVE_MB": "0",
-        "LOG_FORMAT": "json",
-    }
-    with closing(KillableApi(environment, tmp_path / "api.log", before="crash_on_black_pictures")) as api:
+    with closing(KillableApi(environment_of(settings), tmp_path / "api.log", before="crash_on_black_pictures")) as api:
         yield api
 
 
