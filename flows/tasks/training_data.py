@@ -52,15 +52,7 @@ def simulated_data(
     sets: dict[str, Dataset] = {}
     for name, (line, parts) in lines.items():
         sets[name] = write_simulated_dataset(folder / name, line=line, count=parts, on_part=on_part)
-    description = {
-        "kind": "simulated line",
-        "seeds": _SEEDS,
-        "train_pictures": count,
-        "held_out_pictures": held_out,
-        "train_sha256": dataset_digest(sets["train"]),
-    }
-    train, val, test = (sets[name].pictures for name in ("train", "val", "test"))
-    return TrainingData(sets["train"].class_names, train, val, test, description)
+    return _drawn(sets, {"kind": "simulated line", "train_pictures": count, "held_out_pictures": held_out})
 
 
 def simulated_surfaces(
@@ -74,15 +66,14 @@ def simulated_surfaces(
         )
         for name, (pictures, defect_rate) in wanted.items()
     }
-    description = {
-        "kind": "simulated surfaces",
-        "seeds": _SEEDS,
-        "side_px": side_px,
-        "train_pictures": count,
-        "held_out_pictures": held_out,
-        "train_sha256": dataset_digest(sets["train"]),
-    }
+    about = {"kind": "simulated surfaces", "side_px": side_px, "train_pictures": count, "held_out_pictures": held_out}
+    return _drawn(sets, about)
+
+
+def _drawn(sets: dict[str, Dataset], about: dict[str, Any]) -> TrainingData:
+    """Return three drawn sets as one, with the seeds and the digest that name them."""
     train, val, test = (sets[name].pictures for name in ("train", "val", "test"))
+    description = {**about, "seeds": _SEEDS, "train_sha256": dataset_digest(sets["train"])}
     return TrainingData(sets["train"].class_names, train, val, test, description)
 
 
