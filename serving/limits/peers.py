@@ -53,9 +53,11 @@ class Peers:
         """Whether the client spoke TLS, with us or with a trusted proxy that says so."""
         if scope.get("scheme") in {"https", "wss"}:
             return True
-        peer = str(scope["client"][0]) if scope.get("client") else _UNKNOWN
         told = Headers(scope=scope).getlist("x-forwarded-proto")
-        return self._is_trusted(peer) and bool(told) and told[-1].rpartition(",")[2].strip().lower() in {"https", "wss"}
+        if not told:  # every answer asks: no address is parsed for nothing
+            return False
+        peer = str(scope["client"][0]) if scope.get("client") else _UNKNOWN
+        return self._is_trusted(peer) and told[-1].rpartition(",")[2].strip().lower() in {"https", "wss"}
 
     def _is_trusted(self, address: str) -> bool:
         return _is_address(address) and any(ip_address(address) in network for network in self._trusted)
