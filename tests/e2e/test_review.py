@@ -14,6 +14,11 @@ from tests.e2e.steps import inspect_square, signed_in
 from tests.serving.conftest import bearer, log_in
 
 
+def _wait_until_saved(page: Page) -> None:
+    """The page goes on to the next picture at once; what was decided travels behind it."""
+    expect(page.get_by_role("status").filter(has_text="being saved")).to_have_count(0)
+
+
 def _stats(base_url: str) -> dict[str, Any]:
     with httpx.Client(base_url=base_url, trust_env=False, timeout=20.0) as client:
         answer = client.get("/api/v1/active-learning/stats", headers=bearer(log_in(client, "viewer")))
@@ -78,6 +83,7 @@ def test_pictures_are_corrected_when_reviewed_by_mouse_and_keys(screen: Screen) 
     expect(page.get_by_role("status").filter(has_text="1 waiting")).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_text("Nothing to review.")).to_be_visible()
+    _wait_until_saved(page)
 
     stats = _stats(screen.base_url)
     assert (stats["pending"], stats["labeled"], stats["skipped"], stats["good_parts"]) == (0, 3, 1, 1)
@@ -112,7 +118,7 @@ def test_nothing_is_lost_when_the_connection_breaks_and_the_page_is_loaded_anew(
     page.reload()
     expect(canvas).to_have_attribute("aria-label", str(drawn))
     page.unroute("**/annotate/**")
-    expect(page.get_by_role("status").filter(has_text="being saved")).to_have_count(0)
+    _wait_until_saved(page)
     assert _stats(base_url)["good_parts"] == 1
     page.keyboard.press("Enter")
     expect(page.get_by_text("Nothing to review.")).to_be_visible()
@@ -121,5 +127,5 @@ def test_nothing_is_lost_when_the_connection_breaks_and_the_page_is_loaded_anew(
     expect(canvas).to_have_attribute("aria-label", str(drawn))
     page.keyboard.press("g")
     expect(page.get_by_text("Nothing to review.")).to_be_visible()
-    expect(page.get_by_role("status").filter(has_text="being saved")).to_have_count(0)
+    _wait_until_saved(page)
     assert _stats(base_url)["good_parts"] == 2
