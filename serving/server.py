@@ -2,8 +2,10 @@
 
 import gc
 import socket
+from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from serving.http_protocol import BoundedHttpProtocol
@@ -12,6 +14,8 @@ from serving.websocket_protocol import BoundedWebSocketProtocol
 
 _SHUTDOWN_S = 10  # requests under way may finish; nobody waits longer
 _MAX_CONNECTIONS = 512
+# A request that no route takes, and that therefore passes by them all.
+_NOWHERE: Final = {"type": "http", "method": "GET", "path": "/-/-/-/-", "root_path": "", "headers": []}
 _MOST_MESSAGE_BYTES = 16 * 1024  # of a WebSocket's client, which sends tokens and nothing else
 
 
@@ -37,11 +41,15 @@ def server_config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
 class ApiServer(uvicorn.Server):
     """The server, with everything that was loaded before the first request taken out of the collector's rounds.
 
-    A full round over all imported modules stops every thread for tens of milliseconds, in the middle of a takt.
+    A full round over all imported modules stops every thread for tens of milliseconds, in the middle of a takt. And
+    FastAPI works out what its routes need when a request first passes by them, for a tenth of a second or two.
     """
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Load the application, then open the port."""
+        if isinstance(self.config.app, FastAPI):
+            for route in self.config.app.routes:
+                route.matches(dict(_NOWHERE))
         await super().startup(sockets)
         gc.collect()
         gc.freeze()

@@ -76,7 +76,7 @@ def up() -> None:
         typer.echo(f"OPC UA on opc.tcp://{settings.opcua_host}:{settings.opcua_port}/ussop.")
     sys.stdout.flush()
     _append_to_stdout()
-    _become("supervisor.supervisord", "-n", "-c", str(path))
+    _become("serving.command.supervisor", "-n", "-c", str(path))
 
 
 @app.command(help="Run the API process alone.")

@@ -1,14 +1,17 @@
 """The same network and pictures in other people's pipelines, each in a process of its own.
 
-ultralytics (AGPL-3.0) is never imported here: its command line runs, as anybody would start it. What a picture costs
-is the difference of two runs, so that start, imports and loading do not count.
+ultralytics (AGPL-3.0) is never imported here: its command line runs, as anybody would start it, and says a line per
+picture. What a picture costs is the time between two of them, so that start, imports and loading do not count.
 """
 
+import itertools
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +25,18 @@ from onnx import TensorProto, helper, numpy_helper
 from models.bundle import Bundle
 from tests.bench.report import table
 
-_FEW = 20
+_SETTLING = 20
 _DEADLINE_S = 300
-# The command `yolo`, after our trainer has made it quiet and offline, and mended a torchvision of another make.
+# The command `yolo`, after our trainer has made it offline, and mended a torchvision of another make. The trainer
+# makes it quiet too; here it speaks as it does by itself.
 _START = (
-    "import runpy, sys; from pathlib import Path; from flows.tasks.ultralytics_trainer import prepare_ultralytics;"
-    "prepare_ultralytics(Path(sys.argv[1])); sys.argv = sys.argv[2:];"
+    "import logging, runpy, sys; from pathlib import Path;"
+    "from flows.tasks.ultralytics_trainer import prepare_ultralytics;"
+    "prepare_ultralytics(Path(sys.argv[1])); sys.argv = sys.argv[2:]; log = logging.getLogger('ultralytics');"
+    "[one.setLevel(logging.INFO) for one in (log, *log.handlers)];"
     "runpy.run_path(sys.argv[0], run_name='__main__')"
 )
+_PICTURE = re.compile(r"^image \d+/\d+ .*?: \d+x\d+ (.*), [\d.]+ms$")
 _SPEED = re.compile(r"Speed: ([\d.]+)ms preprocess, ([\d.]+)ms inference, ([\d.]+)ms postprocess")
 
 
@@ -39,12 +46,16 @@ class PeerResult:
 
     Attributes:
         name: Who, and on what.
-        picture_ms: From the file to the result, one picture after the other.
+        picture_ms: From the file to the result, one picture after the other, median.
+        finds: Pictures on which it found something, of `pictures`.
+        pictures: Pictures that were looked at, those included during which it settled.
         own_ms: What it says of itself: pre-processing, inference, post-processing (decoding is not in it).
     """
 
     name: str
     picture_ms: float
+    finds: int
+    pictures: int
     own_ms: tuple[float, float, float] | None
 
 
@@ -54,7 +65,7 @@ def measure_peers(bundle: Bundle, pictures: Sequence[bytes], rounds: int) -> lis
     Args:
         bundle: The bundle.
         pictures: Encoded pictures, used by turns.
-        rounds: Pictures by which the longer run exceeds the shorter one.
+        rounds: Pictures that count.
     """
     yolo = shutil.which("yolo", path=str(Path(sys.executable).parent))
     if yolo is None:
@@ -62,13 +73,9 @@ def measure_peers(bundle: Bundle, pictures: Sequence[bytes], rounds: int) -> lis
     found: list[PeerResult] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        few, many = (_folder(folder / str(n), pictures, n) for n in (_FEW, _FEW + rounds))
+        source = _folder(folder / "pictures", pictures, _SETTLING + rounds)
         for name, model in _models(bundle, folder).items():
-            short_s, _ = _run(yolo, model, few, folder)
-            long_s, said = _run(yolo, model, many, folder)
-            speed = _SPEED.search(said)
-            own_ms = (float(speed[1]), float(speed[2]), float(speed[3])) if speed else None
-            found.append(PeerResult(f"ultralytics `yolo predict`, {name}", (long_s - short_s) * 1e3 / rounds, own_ms))
+            found.append(_run(f"ultralytics `yolo predict`, {name}", yolo, model, source, folder))
     return found
 
 
@@ -79,12 +86,14 @@ def peers_table(peers: Sequence[PeerResult], ours_ms: dict[str, float]) -> str:
         peers: As measured.
         ours_ms: Our own way from the bytes to the verdict in the same run, by name.
     """
-    rows = [[name, f"{ms:.1f}", "-", "-"] for name, ms in ours_ms.items()]
+    rows = [[name, f"{ms:.1f}", "-", "-", "-"] for name, ms in ours_ms.items()]
     least_ms = min(ours_ms.values(), default=float("nan"))
     for one in peers:
         own = "-" if one.own_ms is None else " + ".join(f"{ms:.1f}" for ms in one.own_ms)
-        rows.append([one.name, f"{one.picture_ms:.1f}", own, f"**{one.picture_ms / least_ms:.2f}**"])
-    return table(["pipeline, f32", "ms per picture", "as it says: pre + network + post", "against our best"], rows)
+        against = f"**{one.picture_ms / least_ms:.2f}**"
+        rows.append([one.name, f"{one.picture_ms:.1f}", own, f"{one.finds} of {one.pictures}", against])
+    head = ["pipeline, f32", "ms per picture", "as it says: pre + network + post", "finds", "against our best"]
+    return table(head, rows)
 
 
 def _folder(folder: Path, pictures: Sequence[bytes], number: int) -> Path:
@@ -94,14 +103,27 @@ def _folder(folder: Path, pictures: Sequence[bytes], number: int) -> Path:
     return folder
 
 
-def _run(yolo: str, model: Path, source: Path, scratch: Path) -> tuple[float, str]:
+def _run(name: str, yolo: str, model: Path, source: Path, scratch: Path) -> PeerResult:
     task = ["predict", "task=segment", f"model={model}", f"source={source}", "save=False", "device=cpu", "verbose=True"]
-    command = [sys.executable, "-c", _START, str(scratch), yolo, *task, f"project={scratch}"]
-    started_s = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE_S, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"yolo predict ended with {done.returncode}: {done.stderr[-500:]}")
-    return time.monotonic() - started_s, done.stdout + done.stderr
+    command = [sys.executable, "-u", "-c", _START, str(scratch), yolo, *task, f"project={scratch}"]
+    said: list[str] = []
+    looked: list[tuple[float, str]] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        deadline = threading.Timer(_DEADLINE_S, process.kill)
+        deadline.start()
+        for line in process.stdout or ():
+            said.append(line)
+            if picture := _PICTURE.match(line.strip()):
+                looked.append((time.perf_counter(), picture[1]))
+        deadline.cancel()
+    if process.returncode != 0 or len(looked) <= _SETTLING + 1:
+        raise RuntimeError(f"yolo predict ended with {process.returncode}: {''.join(said)[-500:]}")
+    times_s = [moment for moment, _ in looked[_SETTLING:]]
+    each_ms = [(after - before) * 1e3 for before, after in itertools.pairwise(times_s)]
+    speed = _SPEED.search("".join(said))
+    own_ms = (float(speed[1]), float(speed[2]), float(speed[3])) if speed else None
+    finds = sum(found != "(no detections)" for _, found in looked)
+    return PeerResult(name, statistics.median(each_ms), finds, len(looked), own_ms)
 
 
 def _models(bundle: Bundle, folder: Path) -> dict[str, Path]:

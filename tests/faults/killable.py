@@ -1,7 +1,7 @@
 """An API process that can be killed and is back at once.
 
 Most of a start is importing libraries. A parent imports them once and forks; the child then runs the very entry point
-of the API, `serving.main.run`, and is what gets killed. Run as a program, this file is that parent.
+of the API, `serving.api_process.run`, and is what gets killed. Run as a program, this file is that parent.
 """
 
 import contextlib
@@ -120,7 +120,7 @@ class KillableApi:
 
 
 def _serve_orders() -> None:
-    import serving.main  # noqa: PLC0415 - only the parent needs it, before it forks
+    import serving.api_process  # noqa: PLC0415 - only the parent needs it, before it forks
 
     for name in sys.argv[1:]:
         getattr(importlib.import_module("tests.faults.faulty"), name)()
@@ -129,7 +129,7 @@ def _serve_orders() -> None:
         pid = os.fork()
         if pid == 0:
             sys.stdin.close()
-            serving.main.run()
+            serving.api_process.run()
             os._exit(0)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
