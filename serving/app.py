@@ -320,7 +320,7 @@ def _add_guards(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Priority"],
             expose_headers=["Idempotency-Replayed", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HostCheck, allowed=(*settings.allowed_hosts, settings.api_host))

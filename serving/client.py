@@ -47,6 +47,7 @@ class UssopClient(Connection):
         station_id: str = "default",
         part_id: str | None = None,
         idempotency_key: str | None = None,
+        is_background: bool = False,
     ) -> InspectionOut:
         """The stored verdict on a picture.
 
@@ -55,6 +56,7 @@ class UssopClient(Connection):
             station_id: Whose recipe decides.
             part_id: What the part is called.
             idempotency_key: The same key gives the same inspection again.
+            is_background: Whether it gives way to the parts of the line.
 
         Raises:
             ClientError: It was refused, or there was no answer.
@@ -63,6 +65,8 @@ class UssopClient(Connection):
         body, headers = form_in_one_piece(form, {"file": ("picture", picture, "application/octet-stream")})
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
+        if is_background:
+            headers["Priority"] = "u=7"
         answer = self._send("POST", "/inspect", content=body, headers=headers)
         try:
             return InspectionOut.model_validate_json(answer.content)

@@ -140,7 +140,12 @@ class PictureInspector:
             return InspectedPicture(name, None, f"cannot be read: {error.strerror}")
         if len(data) > self._most_bytes:
             return InspectedPicture(name, None, f"is larger than {self._most_bytes // 2**20} MiB")
-        options = {"station_id": self._station_id, "part_id": _part_id(name), "idempotency_key": make_key(name, data)}
+        options = {
+            "station_id": self._station_id,
+            "part_id": _part_id(name),
+            "idempotency_key": make_key(name, data),
+            "is_background": True,
+        }
         return self._send_until_answered(name, data, options)
 
     def _send_until_answered(self, name: str, data: bytes, options: dict[str, Any]) -> InspectedPicture:

@@ -24,6 +24,7 @@ from serving.inspections.schemas import (
     OverruleIn,
 )
 from serving.inspections.upload import UPLOAD_BODY, PartText, read_upload
+from serving.live.precedence import is_background
 from serving.platform import Platform, PlatformDep
 from serving.stations.schemas import STATION_ID_PATTERN
 from serving.tables import Inspection, ReviewItem
@@ -45,6 +46,10 @@ IdempotencyKey = Annotated[
         description="The same key gives the same inspection again, however often the request is sent",
     ),
 ]
+PriorityHeader = Annotated[
+    str | None,
+    Header(alias="Priority", description="RFC 9218: `u=4` to `u=7` gives way to the parts of the line"),
+]
 InspectionId = Annotated[str, Path(max_length=64)]
 Operator = Annotated[Principal, Depends(OPERATOR)]
 Engineer = Annotated[Principal, Depends(require("engineer"))]
@@ -57,6 +62,7 @@ async def inspect(
     station_query: StationQuery = None,
     part_query: PartQuery = None,
     idempotency_key: IdempotencyKey = None,
+    priority: PriorityHeader = None,
 ) -> Response:
     """Inspects a picture. When the answer is here, the picture and the verdict are on disk."""
     async with read_upload(request) as part:
@@ -69,6 +75,7 @@ async def inspect(
             source="upload",
             requested_by=user.id,
             idempotency_key=idempotency_key,
+            is_background=is_background(priority),
         )
         user.require_station(order.station_id)
         with platform.live.admission.hold(size_bytes):

@@ -38,7 +38,7 @@ _PLACES: Final = {
 
 
 class PartRoute(APIRoute):
-    """Calls its endpoint with `(platform, user, request, station_query, part_query, idempotency_key)`."""
+    """Calls its endpoint with `(platform, user, request, station_query, part_query, idempotency_key, priority)`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request."""
@@ -49,7 +49,13 @@ class PartRoute(APIRoute):
             user = await OPERATOR(request, platform, await bearer_of(request))
             asked = _asked_of(request)
             answer: Response = await endpoint(
-                platform, user, request, asked.station_id, asked.part_id, asked.idempotency_key
+                platform,
+                user,
+                request,
+                asked.station_id,
+                asked.part_id,
+                asked.idempotency_key,
+                request.headers.get("priority"),
             )
             return answer
 

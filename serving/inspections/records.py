@@ -29,6 +29,7 @@ class InspectionOrder:
         requested_by: Id of the user.
         idempotency_key: The client's key for this inspection, if any.
         request_digest: What the key stands for; None without a key.
+        is_background: Whether it gives way to the parts of the line.
     """
 
     station_id: str
@@ -37,6 +38,7 @@ class InspectionOrder:
     requested_by: str
     idempotency_key: str | None = None
     request_digest: str | None = None
+    is_background: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,12 @@ def _note_overdue(platform: Platform, work: "asyncio.Task[Outcome]") -> None:
 async def _inspect_in_place(
     platform: Platform, order: InspectionOrder, take: Callable[[], Awaitable[Taken]], deadline: Deadline | None
 ) -> Outcome:
-    with platform.live.admission.enter():
+    live = platform.live
+    if order.is_background:
+        async with live.precedence.background():
+            with live.admission.enter():
+                return await _inspect_admitted(platform, order, take, deadline)
+    with live.precedence.line(), live.admission.enter():
         return await _inspect_admitted(platform, order, take, deadline)
 
 

@@ -34,6 +34,7 @@ from serving.live.deadline import Deadline, require_in_time
 from serving.live.holder import LoadedModel, ModelHolder
 from serving.live.judged import Judged
 from serving.live.pool import InferencePool
+from serving.live.precedence import Precedence
 from serving.media.store import MediaStore, StoredPicture
 from serving.secrets_file import derived_key
 from serving.settings import Settings
@@ -86,6 +87,7 @@ class LiveInspector:
         )
         self.in_flight = InFlight()
         self.links = ImageLinks(derived_key(settings, "image-links"), settings.image_url_ttl_s)
+        self.precedence = Precedence()
         self.admission = Admission(max(4, cores * _WAITING_PER_CORE), _MOST_WAITING_BYTES)
         self._pool = InferencePool(workers, settings.inference_timeout_s)
         self._saving = ThreadPoolExecutor(_SAVING_THREADS, thread_name_prefix="media")
