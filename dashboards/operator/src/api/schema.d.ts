@@ -7477,6 +7477,8 @@ export interface operations {
             header?: {
                 /** @description The same key gives the same inspection again, however often the request is sent */
                 "Idempotency-Key"?: string | null;
+                /** @description RFC 9218: `u=4` to `u=7` gives way to the parts of the line */
+                Priority?: string | null;
             };
             path?: never;
             cookie?: never;
