@@ -21,6 +21,7 @@ from flows.convert_openvino import NAME_PATTERN, convert_openvino
 from flows.export_onnx import CHECKPOINT_FOLDER, RUN_PREFIX, export_onnx
 from flows.progress import Progress
 from flows.settings import FlowSettings
+from flows.tasks.give_way import give_way
 from flows.tasks.keep_errors import keep_errors
 from flows.tasks.lineage import figures_of
 from flows.tasks.lock_file import locked
@@ -131,6 +132,8 @@ def _train_and_publish(
     from flows.tasks.fine_tuning import train_checkpoint  # noqa: PLC0415
     from registry.runs import tracked_run  # noqa: PLC0415
 
+    if settings.training_gives_way:
+        give_way()
     log = get_run_logger()
     log.info("data set %s: %s", frozen.digest[:12], frozen.data.description)
     how = how.settled(base)

@@ -25,6 +25,7 @@ class FlowSettings(BaseSettings):
     mlflow_port: Port = 5000
     max_upload_mb: Annotated[int, Field(ge=1, le=1024)] = 20
     gate_latency_budget_ms: Annotated[float, Field(gt=0.0, le=60_000.0)] = 200.0
+    training_gives_way: bool = True
     batch_roots: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
 
     @property

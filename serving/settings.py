@@ -253,6 +253,9 @@ class Settings(DeliverySettings):
     gate_latency_budget_ms: LatencyBudget = 200.0
     """Longest 95th percentile of one inference, in milliseconds, with which the gate lets a version be deployed."""
 
+    training_gives_way: bool = True
+    """Whether a training computes only while nobody else wants the processor: the line keeps its takt (Linux)."""
+
     image_url_ttl_s: Annotated[int, Field(ge=10, le=604_800)] = 3600
     """Seconds for which a signed picture link is good."""
 

@@ -9,6 +9,8 @@ from models.bundle import Bundle
 from tests.prove.plugin import proof, pytest_addoption, pytest_collection_modifyitems, pytest_runtest_makereport
 from tests.tiny_bundle import build_tiny_bundle
 
+# Two workers share two cores: a training in the idle class would wait for the other one's tests to end.
+os.environ.setdefault("TRAINING_GIVES_WAY", "false")
 __all__ = ["proof", "pytest_addoption", "pytest_collection_modifyitems", "pytest_runtest_makereport"]
 
 
