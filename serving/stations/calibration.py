@@ -74,4 +74,7 @@ def _picture_of(platform: Platform, row: Inspection) -> bytes:
         raise Gone("retention has deleted this picture")
     if file is None:
         raise NotFound("the picture of this inspection is lost")
-    return file.read_bytes()
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise NotFound(f"the picture of this inspection cannot be read: {error.strerror}") from error
