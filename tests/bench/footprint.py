@@ -82,7 +82,8 @@ def measure_footprint(pictures: Sequence[bytes], rounds: int) -> Footprint:
             rss = process.memory_info().rss
             by_clients(client, pictures, rounds, 16)
             rss_loaded = process.memory_info().rss
-        alone, beside = _beside_a_job(data_dir, pictures, rounds)
+            alone = _line(client, pictures, rounds)
+        beside = _beside_a_job(data_dir, pictures, rounds)
         beside_training = _beside_a_training(data_dir, pictures, rounds)
     late_ms = _lateness_of_loop(pictures, rounds)
     return Footprint(
@@ -130,26 +131,28 @@ def _api(client: httpx.Client) -> psutil.Process:
     return next(one for one in own if any(c.status == "LISTEN" and c.laddr.port == port for c in one.net_connections()))
 
 
-def _beside_a_job(data_dir: Path, pictures: Sequence[bytes], rounds: int) -> tuple[Answers, Answers]:
-    """The line alone, and while a job runs that is longer than the measurement."""
+def _line(client: httpx.Client, pictures: Sequence[bytes], rounds: int) -> Answers:
+    at_rate(client, pictures, 20, _BESIDE_PER_S)
+    return at_rate(client, pictures, max(200, rounds // 3), _BESIDE_PER_S)
+
+
+def _beside_a_job(data_dir: Path, pictures: Sequence[bytes], rounds: int) -> Answers:
+    """The line while a job runs that is longer than the measurement, with Prefect and MLflow."""
     folder = data_dir / "inbox" / "shift"
     folder.mkdir(parents=True)
     for index in range(_JOB_PICTURES):
         (folder / f"{index:05d}.jpg").write_bytes(pictures[index % len(pictures)])
-    few = max(100, rounds // 3)
     with running_platform(data_dir) as (client, _):
         wanted = {"name": "bench", "input_dir": str(folder), "file_pattern": "*.jpg", "station_id": "batch-bench"}
         job = client.post("/api/v1/batch/jobs", json=wanted).raise_for_status().json()["id"]
-        at_rate(client, pictures, 20, _BESIDE_PER_S)
-        alone = at_rate(client, pictures, few, _BESIDE_PER_S)
         _until(lambda: client.post(f"/api/v1/batch/jobs/{job}/start").status_code == httpx.codes.OK)
         _until(lambda: client.get(f"/api/v1/batch/jobs/{job}").json().get("processed", 1) > 0)
-        beside = at_rate(client, pictures, few, _BESIDE_PER_S)
+        beside = _line(client, pictures, rounds)
         state = client.get(f"/api/v1/batch/jobs/{job}").json()["status"]
         if state != "running":
             raise RuntimeError(f"the job did not last: {state}")
         client.post(f"/api/v1/batch/jobs/{job}/cancel")
-    return alone, beside
+    return beside
 
 
 def _beside_a_training(data_dir: Path, pictures: Sequence[bytes], rounds: int) -> Answers:
@@ -168,8 +171,7 @@ def _beside_a_training(data_dir: Path, pictures: Sequence[bytes], rounds: int) -
             for line in job.stdout or ():
                 if "epoch 1" in line:
                     break
-            at_rate(client, pictures, 20, _BESIDE_PER_S)
-            answers = at_rate(client, pictures, max(100, rounds // 3), _BESIDE_PER_S)
+            answers = _line(client, pictures, rounds)
             if job.poll() is not None:
                 raise RuntimeError(f"the training did not last: {job.returncode}")
         finally:
