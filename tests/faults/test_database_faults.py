@@ -19,7 +19,7 @@ from serving.schema import upgrade
 from serving.settings import Settings
 from serving.users import repository
 from serving.users import service as users
-from tests.faults.killable import KillableApi, environment_of
+from tests.faults.killable import Forker, KillableApi, environment_of
 from tests.pictures import png_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import PASSWORD, bearer, log_in
@@ -52,9 +52,9 @@ def stored_ids(client: httpx.Client) -> set[str]:
 
 
 @pytest.fixture
-def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
-    environment = environment_of(settings)
-    with closing(KillableApi({**environment, "LOG_LEVEL": "ERROR"}, tmp_path / "api.log")) as api:
+def api(forker: Forker, settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
+    environment = environment_of(settings, LOG_LEVEL="ERROR")
+    with closing(KillableApi(forker, environment, tmp_path / "api.log")) as api:
         api.start()
         yield api
 

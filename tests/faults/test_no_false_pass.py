@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from serving.app import create_app
 from serving.settings import Settings
 from tests.faults.faulty import Fault, FaultyBackend, break_backend
-from tests.faults.killable import KillableApi, environment_of
+from tests.faults.killable import Forker, KillableApi, environment_of
 from tests.pictures import png_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
@@ -124,8 +124,9 @@ def test_late_verdict_is_an_error_in_time_and_an_alert_of_the_station(
 
 
 @pytest.fixture
-def crashing_api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
-    with closing(KillableApi(environment_of(settings), tmp_path / "api.log", before="crash_on_black_pictures")) as api:
+def crashing_api(forker: Forker, settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
+    environment, log = environment_of(settings), tmp_path / "api.log"
+    with closing(KillableApi(forker, environment, log, before="crash_on_black_pictures")) as api:
         yield api
 
 

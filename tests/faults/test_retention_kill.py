@@ -12,7 +12,7 @@ import pytest
 from serving.database import open_database
 from serving.media.store import ORPHANS, MediaStore
 from serving.settings import Settings
-from tests.faults.killable import KillableApi, free_port
+from tests.faults.killable import Forker, KillableApi, free_port
 from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
 from tests.serving.storage.stock import Stock
@@ -21,7 +21,7 @@ PASSES = "/api/v1/storage/retention/passes"
 
 
 @pytest.fixture
-def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
+def api(forker: Forker, settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
     secret = settings.secret_key
     assert secret is not None
     environment = {
@@ -34,7 +34,7 @@ def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
         "LOG_LEVEL": "WARNING",
         "LOG_FORMAT": "json",
     }
-    with closing(KillableApi(environment, tmp_path / "api.log")) as api:
+    with closing(KillableApi(forker, environment, tmp_path / "api.log")) as api:
         yield api
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from serving.media.store import INCOMING
 from serving.settings import Settings
-from tests.faults.killable import KillableApi, free_port
+from tests.faults.killable import Forker, KillableApi, free_port
 from tests.pictures import jpeg_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import PASSWORD, bearer
@@ -63,7 +63,7 @@ def traced(settings: Settings, folder: Path, *options: str) -> Iterator[tuple[ht
         },
     )
     prefix = ("strace", "-f", "-qq", "-ttt", "-y", "-s", "200", "-o", str(trace), *options)
-    with closing(KillableApi(environment, folder / "api.log", prefix=prefix)) as api:
+    with closing(Forker(prefix)) as forker, closing(KillableApi(forker, environment, folder / "api.log")) as api:
         api.start()
         with httpx.Client(base_url=api.base_url, timeout=60, trust_env=False) as client:
             client.headers.update(bearer(log_in_at_last(client)))
