@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import secrets
 import select
 import signal
 import socket
@@ -33,12 +34,16 @@ _LOOK_EVERY_S = 0.01
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+    """A port that nobody listens on now, and that no outgoing connection gets.
+
+    Those that the system hands out (from 32768 on) will not do for a server that comes back: while it is away, somebody
+    may get its port, and a client that keeps trying to reach it may be connected to itself.
+    """
+    while True:
+        port = secrets.choice(range(15_000, 32_000))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def environment_of(settings: "Settings", **more: str) -> dict[str, str]:
@@ -113,6 +118,7 @@ class KillableApi:
         give_up_at, pause = time.monotonic() + _START_DEADLINE_S, threading.Event()
         with httpx.Client(base_url=self.base_url, trust_env=False, timeout=5.0) as client:
             while time.monotonic() < give_up_at:
+                assert not self.is_gone, f"the API ended: {self._log.read_text(errors='replace')[-2000:]}"
                 try:
                     if client.get("/api/v1/health").status_code == 200:
                         return

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -22,7 +23,6 @@ from tests.serving.conftest import bearer
 DEADLINE_S = 120.0
 # What the tiny network says of a part of that colour, in any version.
 VERDICTS: dict[Colour | None, str] = {"red": "fail", "blue": "fail", "pale_red": "uncertain", None: "pass"}
-_PICTURES = {colour: jpeg_bytes(square_picture(colour)) for colour in VERDICTS}
 _PAUSE_S = 0.02
 
 
@@ -33,6 +33,13 @@ def until(condition: Callable[[], bool], what: str) -> float:
         assert time.monotonic() < began_s + DEADLINE_S, f"not in time: {what}"
         time.sleep(0.02)
     return time.monotonic() - began_s
+
+
+@cache
+def _picture(colour: Colour | None, shape_hw: tuple[int, int]) -> bytes:
+    height, width = shape_hw
+    square = {"at_xy": (width // 4, height * 3 // 8), "side_px": width // 4}
+    return jpeg_bytes(square_picture(colour, shape_hw=shape_hw, **square))  # type: ignore[arg-type]
 
 
 @dataclass
@@ -64,6 +71,7 @@ class Client(threading.Thread):
         refusals: Statuses that mean: not now, send it again. Without any, all but 200 is unexpected.
         colours: Of the parts.
         answered: Released at each answer.
+        shape_hw: Of the pictures, in pixels.
     """
 
     def __init__(
@@ -75,6 +83,7 @@ class Client(threading.Thread):
         refusals: frozenset[int] = frozenset(),
         colours: tuple[Colour | None, ...] = tuple(VERDICTS),
         answered: threading.Semaphore | None = None,
+        shape_hw: tuple[int, int] = (64, 64),
     ) -> None:
         super().__init__(name=f"line-{seed}")
         self.acknowledged: dict[str, Acknowledged] = {}
@@ -83,6 +92,7 @@ class Client(threading.Thread):
         self.wrong: list[str] = []
         self.ready, self.ending = threading.Event(), threading.Event()
         self._answered = answered or threading.Semaphore()
+        self._pictures = {colour: _picture(colour, shape_hw) for colour in colours}
         self._base_url, self._headers, self._refusals, self._colours = base_url, bearer(token), refusals, colours
         self._random = random.Random(seed)  # noqa: S311
         self._open_orders: deque[Order] = deque()
@@ -100,7 +110,7 @@ class Client(threading.Thread):
     def _new_order(self) -> Order:
         colour = self._random.choice(self._colours)
         # Bytes after the end of a JPEG are legal: every part has a picture of its own.
-        return Order(colour, _PICTURES[colour] + self._random.randbytes(16))
+        return Order(colour, self._pictures[colour] + self._random.randbytes(16))
 
     def _send(self, client: httpx.Client, order: Order) -> None:
         try:
@@ -154,6 +164,11 @@ class Line:
     def cut_off(self) -> int:
         """Requests that never got an answer."""
         return sum(client.cut_off for client in self.clients)
+
+    @property
+    def answers(self) -> int:
+        """Answers of any kind."""
+        return sum(client.statuses.total() for client in self.clients)
 
     def count(self, status: int) -> int:
         """Answers with that status."""
