@@ -17,10 +17,15 @@ PLACES = (
     "faults",
     "security",
     "contracts/test_fuzz.py",
+    "contracts/test_roles.py",
+    "opcua/test_roles.py",
     "serving/backup",
+    "serving/delivery/test_webhook.py",
     "serving/events/test_slow.py",
+    "serving/export",
     "serving/model_versions/test_deploy.py",
     "serving/query/test_hostile.py",
+    "serving/storage/test_retention.py",
     "e2e/test_injection.py",
 )
 ROOT = Path(__file__).resolve().parents[2]
