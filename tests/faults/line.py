@@ -26,11 +26,11 @@ VERDICTS: dict[Colour | None, str] = {"red": "fail", "blue": "fail", "pale_red":
 _PAUSE_S = 0.02
 
 
-def until(condition: Callable[[], bool], what: str) -> float:
+def until(condition: Callable[[], bool], what: str, *, deadline_s: float = DEADLINE_S) -> float:
     """Seconds until it held."""
     began_s = time.monotonic()
     while not condition():
-        assert time.monotonic() < began_s + DEADLINE_S, f"not in time: {what}"
+        assert time.monotonic() < began_s + deadline_s, f"not in time: {what}"
         time.sleep(0.02)
     return time.monotonic() - began_s
 

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from serving.settings import Settings
 from serving.users import repository
 from serving.users import service as users
 from tests.faults.killable import Forker, KillableApi, environment_of
+from tests.faults.line import until
 from tests.pictures import png_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import PASSWORD, bearer, log_in
@@ -27,7 +28,6 @@ from tests.serving.postgres import Cluster, is_installed, postgres_cluster
 from tests.serving.server import serve
 
 RED = png_bytes(square_picture("red"))
-DEADLINE_S = 90.0
 
 
 def send(client: httpx.Client, key: str) -> httpx.Response:
@@ -36,15 +36,6 @@ def send(client: httpx.Client, key: str) -> httpx.Response:
 
 def is_taken(client: httpx.Client, key: str) -> bool:
     return send(client, key).status_code == 200
-
-
-def until(condition: Callable[[], bool], what: str) -> float:
-    """Seconds until it held."""
-    began_s = time.monotonic()
-    while not condition():
-        assert time.monotonic() < began_s + DEADLINE_S, f"not in time: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - began_s
 
 
 def stored_ids(client: httpx.Client) -> set[str]:

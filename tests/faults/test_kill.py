@@ -97,7 +97,7 @@ def plants(forker: Forker, prepared_data_dir: Path, tmp_path: Path) -> Iterator[
 def test_every_acknowledged_inspection_is_there_once_when_the_api_is_killed_again_and_again(
     plants: list[Plant], proof: Proof
 ) -> None:
-    kills = proof.size(short=30, full=500)  # of each platform
+    kills = proof.size(short=40, full=500)  # of each platform
     with ExitStack() as stack, ThreadPoolExecutor(PLATFORMS) as killers:
         lines = [
             stack.enter_context(sending(plant.clients(proof.seed + 1000 * number)))

@@ -19,6 +19,7 @@ PLACES = (
     "contracts/test_fuzz.py",
     "contracts/test_roles.py",
     "opcua/test_roles.py",
+    "registry/test_histories.py",
     "serving/backup",
     "serving/delivery/test_webhook.py",
     "serving/events/test_slow.py",
