@@ -34,7 +34,7 @@ class BundleError(ModelError):
 
 
 class InferenceError(ModelError):
-    """No usable answer came (exception, NaN, wrong shape, no memory for the picture). Never a *pass*."""
+    """The network did not give a usable answer (exception, NaN, wrong shape). Never a *pass*."""
 
     code = "inference_failed"
 

@@ -65,7 +65,7 @@ def plants(forker: Forker, prepared_data_dir: Path, tmp_path: Path) -> Iterator[
 def test_memory_does_not_grow_with_the_parts_and_a_leak_would_be_seen(
     plants: dict[str, Measured], proof: Proof
 ) -> None:
-    parts = proof.size(short=8_000, full=60_000)
+    parts = proof.size(short=8_000, full=40_000)
     leaking = plants["leaking"].mib_per_100k(parts // 8, proof.seed)
     plants["leaking"].api.kill()
     proof.note(parts_with_the_leak=parts // 8, mib_per_100k_with_the_leak=leaking, planted=_PLANTED_MIB_PER_100K)

@@ -105,7 +105,7 @@ def mixed(acknowledged: list[Acknowledged]) -> list[Acknowledged]:
 def test_old_or_new_model_inspects_when_the_api_is_killed_during_the_change(
     api: KillableApi, settings: Settings, proof: Proof
 ) -> None:
-    kills, chance, moment = proof.size(short=12, full=200), random.Random(proof.seed), threading.Event()  # noqa: S311
+    kills, chance, moment = proof.size(short=8, full=150), random.Random(proof.seed), threading.Event()  # noqa: S311
     api.start()
     with httpx.Client(base_url=api.base_url, trust_env=False, timeout=60) as client:
         operator, engineer = log_in(client, "operator"), log_in(client, "engineer")
@@ -150,7 +150,7 @@ def test_old_or_new_model_inspects_when_the_api_is_killed_during_the_change(
 def test_deployed_bundle_is_whole_when_an_install_is_killed(
     forker: Forker, tiny_bundle: Bundle, second_bundle: Bundle, tmp_path: Path, proof: Proof
 ) -> None:
-    kills, chance = proof.size(short=40, full=2000), random.Random(proof.seed)  # noqa: S311
+    kills, chance = proof.size(short=30, full=500), random.Random(proof.seed)  # noqa: S311
     store, versions = LocalStore(tmp_path / "bundles"), set()
     store.ensure_starter(tiny_bundle.root)
     sources = pathsep.join(str(bundle.root) for bundle in (second_bundle, tiny_bundle))

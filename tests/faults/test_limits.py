@@ -92,7 +92,7 @@ def is_healthy(api: KillableApi) -> bool:
 def test_nothing_acknowledged_is_lost_when_the_api_gets_no_more_of_what_it_needs(
     api: KillableApi, settings: Settings, proof: Proof
 ) -> None:
-    rounds, chance, deaths = proof.size(short=1, full=15), random.Random(proof.seed), Counter[str]()  # noqa: S311
+    rounds, chance, deaths = proof.size(short=1, full=8), random.Random(proof.seed), Counter[str]()  # noqa: S311
     api.start()
     with httpx.Client(base_url=api.base_url, trust_env=False, timeout=60) as client:
         token = log_in(client, "operator")

@@ -157,7 +157,7 @@ def test_registry_holds_what_the_model_says_when_anything_happens(
     machine: Any = AliasHistory
     machine.client, machine.rest, machine.store = client, rest, LocalStore(tmp_path / "store")
     machine.digests, machine.steps = digests, 0
-    runs, steps = proof.size(short=(3, 15), full=(40, 40))
+    runs, steps = proof.size(short=(3, 15), full=(25, 40))
     chosen = hypothesis_settings(
         max_examples=runs,
         stateful_step_count=steps,
