@@ -1,8 +1,8 @@
 """An API process that can be killed and is back at once.
 
 Most of a start is importing libraries. A parent imports them once and forks; the child then runs the very entry point
-of the API, `serving.api_process.run`, and is what gets killed. All tests of a session share one parent. Run as a program, this
-file is that parent.
+of the API, `serving.api_process.run`, and is what gets killed. All tests of a session share one parent. Run as a
+program, this file is that parent.
 """
 
 import asyncio
@@ -157,6 +157,7 @@ def _become_api(order: dict[str, Any]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ.update(order["environment"])
+    os.environ[SUPERVISOR_PID] = str(os.getppid())  # nobody is left behind when the tests are killed
     if order["before"]:
         getattr(importlib.import_module("tests.faults.faulty"), order["before"])()
     serving.api_process.run()
@@ -185,6 +186,7 @@ def _serve_orders() -> None:
 
 if __name__ == "__main__":
     import serving.api_process
+    from serving.command.parent import SUPERVISOR_PID
 
     _import_what_a_start_imports()
     _serve_orders()
