@@ -4,6 +4,7 @@ An open file lives on after it was removed or replaced: SQLite writes on, every 
 the process. The same holds for the write-ahead log beside it, which has what was committed since the last checkpoint.
 """
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 from serving.errors import StorageUnavailable
 
 _LOG_SUFFIX: Final = "-wal"
+_DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
 class DatabaseFile:
@@ -51,8 +53,11 @@ class DatabaseFile:
         present = self._present()
         if present == opened:
             return
-        if opened.log is None and present.file == opened.file:
-            self._opened = present  # a database that is made has no log before it has a table
+        # A database that is made has no log before it has a table. And some file systems of user space number a file
+        # anew that they were not asked for a while: then what this process has open must say.
+        is_new_log = opened.log is None and present.file == opened.file
+        if is_new_log or _have_open(self._path, self._log_path):
+            self._opened = present
             return
         raise StorageUnavailable("the database was removed or replaced while it is in use")
 
@@ -65,6 +70,18 @@ class _Files(NamedTuple):
 
     file: tuple[int, int] | None
     log: tuple[int, int] | None
+
+
+def _have_open(*paths: str) -> bool:
+    """Whether this process has these files open under these very names (Source: man 5 proc, /proc/pid/fd)."""
+    missing = {os.path.realpath(path) for path in paths}
+    try:
+        for descriptor in _DESCRIPTORS.iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                missing.discard(str(descriptor.readlink()))
+    except OSError:
+        return False  # no such folder on this system
+    return not missing
 
 
 def _identity(path: str) -> tuple[int, int] | None:

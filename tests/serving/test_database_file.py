@@ -1,6 +1,7 @@
 """Whether the database lies where it was opened: nothing is written or read beside it."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlmodel import Session
 
 from serving.database import Database, create_engine
 from serving.errors import StorageUnavailable
+from serving.writer import FILE_OPTION
 
 
 def insert(session: Session) -> None:
@@ -60,6 +62,15 @@ def test_nothing_is_written_or_read_when_another_file_is_in_its_place(database: 
         database.write(insert).result(timeout=30)
     with pytest.raises(StorageUnavailable, match="removed or replaced"):
         count(database)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can say what this process has open")
+def test_work_goes_on_when_the_file_system_numbers_the_file_anew(database: Database) -> None:
+    """As some of user space do; the file is still the one that the connections have open."""
+    file = database.engine.get_execution_options()[FILE_OPTION]
+    file._opened = file._opened._replace(file=(1, 2))
+    database.write(insert).result(timeout=30)
+    assert count(database) == 2
 
 
 def test_other_files_are_fine_when_every_connection_was_closed(database: Database, file: Path) -> None:
