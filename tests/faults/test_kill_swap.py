@@ -23,7 +23,7 @@ from serving.audit.verify import verify
 from serving.database import open_database
 from serving.settings import Settings
 from tests.faults.killable import Forker, KillableApi, environment_of
-from tests.faults.line import Acknowledged, Client, assert_all_is_there, note_what_is_there, sending
+from tests.faults.line import DEADLINE_S, Acknowledged, Client, assert_all_is_there, note_what_is_there, sending
 from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in, settings_on
 from tests.tiny_bundle import build_tiny_bundle
@@ -59,7 +59,8 @@ class Switcher(threading.Thread):
 
     def __init__(self, base_url: str, token: str) -> None:
         super().__init__(name="switcher")
-        self.ready, self.ending, self.ordered = threading.Event(), threading.Event(), threading.Semaphore(0)
+        self.ready, self.ending = threading.Event(), threading.Event()
+        self.ordered, self.answered = threading.Semaphore(0), threading.Semaphore(0)
         self.switched = 0
         self.refused: list[str] = []
         self._base_url, self._headers = base_url, bearer(token)
@@ -74,9 +75,18 @@ class Switcher(threading.Thread):
                     used = client.get("/api/v1/health").json()["model"]["version"]
                     self.ordered.release()
                     answer = client.post(f"/api/v1/models/{3 - int(used)}/rollback")
-                    self.switched += answer.is_success
-                    if not answer.is_success:
+                    if answer.is_success:
+                        self.switched += 1
+                        self.answered.release()
+                    elif answer.status_code != 409:  # the platform looks at the registry just then: try again
                         self.refused.append(answer.text)
+
+
+def forget(*told: threading.Semaphore) -> None:
+    """Lets what was told before count no more."""
+    for each in told:
+        while each.acquire(blocking=False):
+            pass
 
 
 def version_in_use(api: KillableApi) -> str:
@@ -118,13 +128,15 @@ def test_old_or_new_model_inspects_when_the_api_is_killed_during_the_change(
     switcher.start()
     try:
         with sending(clients) as line:
-            for _ in range(kills):
+            for number in range(kills):
                 switcher.ready.set()
-                assert switcher.ordered.acquire(timeout=120)
+                # While it is at it, and in each second round just after it was done.
+                assert (switcher.answered if number % 2 else switcher.ordered).acquire(timeout=DEADLINE_S)
                 moment.wait(timeout=chance.uniform(0.0, 2 * change_s))  # not for anything: the moment is the test
                 switcher.ready.clear()
                 line.pause()
                 api.kill()
+                forget(switcher.ordered, switcher.answered)
                 api.start()  # which is healthy only with a model
                 versions.append(version_in_use(api))
                 require_whole(settings, versions[-1])
