@@ -68,7 +68,7 @@ def orphans_in(settings: Settings) -> list[Path]:
 def test_rows_and_files_agree_when_the_api_is_killed_again_and_again(
     api: KillableApi, settings: Settings, proof: Proof
 ) -> None:
-    wanted, pictures = proof.size(short=(20, 2000), full=(60, 6000))
+    wanted, pictures = proof.size(short=(12, 1200), full=(60, 6000))
     database, media = open_database(settings), MediaStore(settings.media_dir)
     media.prepare()
     stock = Stock(database, media)
