@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from models.errors import BrokenImageError, ImageTooLargeError, UnsupportedImageError
+from models.errors import BrokenImageError, ImageTooLargeError, InferenceError, UnsupportedImageError
 
 MEDIA_TYPES: Final = {
     "JPEG": "image/jpeg",
@@ -110,13 +110,17 @@ def read_image(data: bytes, limits: IntakeLimits | None = None) -> Picture:
         UnsupportedImageError: Another format or mode than the table above allows.
         BrokenImageError: Cut off, several frames, or not decodable.
         ImageTooLargeError: More pixels than `limits`.
+        InferenceError: This machine has no memory for it now; the picture may be sound.
     """
-    header = _read_header(data, limits or IntakeLimits())
-    _require_end(data, header.format)
-    pixels = _decode(data, header.format)
-    if (pixels.shape[1], pixels.shape[0]) != header.size_wh:
-        raise BrokenImageError("the picture's size is not the one that its header announces")
-    return Picture(_upright(pixels, header.orientation), MEDIA_TYPES[header.format])
+    try:
+        header = _read_header(data, limits or IntakeLimits())
+        _require_end(data, header.format)
+        pixels = _decode(data, header.format)
+        if (pixels.shape[1], pixels.shape[0]) != header.size_wh:
+            raise BrokenImageError("the picture's size is not the one that its header announces")
+        return Picture(_upright(pixels, header.orientation), MEDIA_TYPES[header.format])
+    except MemoryError as error:
+        raise InferenceError("there is not enough memory to decode the picture") from error
 
 
 def _read_header(data: bytes, limits: IntakeLimits) -> _Header:
@@ -193,6 +197,8 @@ def _decode(data: bytes, file_format: str) -> npt.NDArray[np.uint8]:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _TIFF_FLAGS if is_tiff else _DECODE_FLAGS)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
         raise BrokenImageError("the picture does not decode") from error
     if is_tiff and pixels is not None and pixels.ndim == 3:
         pixels = pixels[..., ::-1]

@@ -5,11 +5,13 @@ rest), `<root>/<alias>.json` says which one an alias means, and its version in t
 appear by rename, so a crash leaves old or new.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,8 @@ from registry.errors import NothingDeployedError, RegistryError
 from registry.version import DEPLOYED
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_INCOMING: Final = ".incoming-"
+_LONGEST_INSTALL_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,20 @@ class LocalStore:
             self.point(DEPLOYED, bundle.digest)
             return bundle.root
 
+    def remove_leftovers(self, older_than_s: float = _LONGEST_INSTALL_S) -> int:
+        """How many half-installed bundles and half-written pointers of processes that were killed are gone now.
+
+        Args:
+            older_than_s: Younger ones are left: other processes (flows, a trial) may be installing.
+        """
+        oldest_s, count = time.time() - older_than_s, 0
+        for path in self._root.glob(f"{_INCOMING}*"):
+            with contextlib.suppress(OSError):  # its owner lives, or another one was quicker
+                if path.lstat().st_mtime < oldest_s:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    count += 1
+        return count
+
     def install(self, source_dir: Path) -> Bundle:
         """The bundle of a folder, copied into the store and verified there.
 
@@ -71,7 +89,7 @@ class LocalStore:
         if (known := self.find(digest)) is not None:
             return known
         self._root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=self._root, prefix=".incoming-"))
+        scratch = Path(tempfile.mkdtemp(dir=self._root, prefix=_INCOMING))
         try:
             # Copied, never linked: a bundle must not change when its source does.
             shutil.copytree(source_dir, scratch / "bundle", copy_function=shutil.copyfile)
@@ -102,7 +120,7 @@ class LocalStore:
         """
         if not _DIGEST.fullmatch(digest) or not (self._root / digest).is_dir():
             raise RegistryError(f"no bundle {digest!r} in the local store")
-        descriptor, scratch = tempfile.mkstemp(dir=self._root, prefix=".incoming-")
+        descriptor, scratch = tempfile.mkstemp(dir=self._root, prefix=_INCOMING)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({"digest": digest, "version": version, "announced": announced}, file)
             file.flush()

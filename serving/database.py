@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -14,9 +15,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session
 
 from serving.audit.chain import AFTER_COMMIT, SESSION_KEY, AuditChain
+from serving.database_file import DatabaseFile
 from serving.errors import ConfigurationError, ServingError
 from serving.settings import Settings
-from serving.writer import Writer, as_storage_error, joined_session
+from serving.writer import FILE_OPTION, Writer, as_storage_error, joined_session
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -43,8 +45,7 @@ def create_engine(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"DATABASE_URL needs the package {error.name}, which is not installed") from error
     if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", partial(_prepare_sqlite, busy_timeout_ms))
-        event.listen(engine, "begin", _begin_sqlite)
+        _watch_sqlite(engine, DatabaseFile(Path(parsed.database or ":memory:")), busy_timeout_ms)
     return engine
 
 
@@ -153,7 +154,16 @@ def _run_after_commit(callbacks: list[Callable[[], None]], written: "Future[Any]
             _log.exception("after_commit_failed")
 
 
-def _prepare_sqlite(busy_timeout_ms: int, connection: sqlite3.Connection, _record: Any) -> None:
+def _watch_sqlite(engine: Engine, file: DatabaseFile, busy_timeout_ms: int) -> None:
+    engine.update_execution_options(**{FILE_OPTION: file})
+    # In place of a file that is gone, a new connection would make an empty one.
+    event.listen(engine, "do_connect", lambda *_: file.require_in_place())
+    event.listen(engine, "connect", partial(_prepare_sqlite, file, busy_timeout_ms))
+    event.listen(engine, "close", lambda *_: file.note_closed())
+    event.listen(engine, "begin", partial(_begin_sqlite, file))
+
+
+def _prepare_sqlite(file: DatabaseFile, busy_timeout_ms: int, connection: sqlite3.Connection, _record: Any) -> None:
     # Transactions are begun by `_begin_sqlite`: the driver's own logic begins late and breaks savepoints.
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -163,8 +173,12 @@ def _prepare_sqlite(busy_timeout_ms: int, connection: sqlite3.Connection, _recor
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+    file.note_opened()
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(file: DatabaseFile, connection: Connection) -> None:
     # The writer takes the lock at once: upgrading a read transaction later fails without waiting.
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+    begin = connection.get_execution_options().get("sqlite_begin")
+    if begin is None:
+        file.require_in_place()  # the writer looks after its commit, which is what counts
+    connection.exec_driver_sql(begin or "BEGIN")

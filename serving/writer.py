@@ -18,10 +18,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlmodel import Session
 
+from serving.database_file import DatabaseFile
 from serving.errors import InvalidRequest, StorageBusy, StorageUnavailable
 
 T = TypeVar("T")
 GROUP_SIZE = 64
+FILE_OPTION = "database_file"  # of an engine for SQLite: its `DatabaseFile`
 _log = structlog.get_logger(__name__)
 
 
@@ -37,7 +39,7 @@ class Writer:
         self._engine = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         # SQLite: taking a connection from the pool for each transaction costs a quarter of it. On PostgreSQL the pool
         # finds out beforehand whether the server is still there.
-        self._keeps_connection = engine.dialect.name == "sqlite"
+        self._file: DatabaseFile | None = engine.get_execution_options().get(FILE_OPTION)
         self._kept: Connection | None = None  # belongs to whoever has the turn
         self._queue: queue.Queue[_Job[Any] | None] = queue.Queue(maxsize=queue_size)
         self._gate = threading.Lock()
@@ -158,7 +160,7 @@ class Writer:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         """A connection in a transaction that is committed after the block; rolled back if it raises."""
-        if not self._keeps_connection:
+        if self._file is None:
             with self._engine.begin() as connection:
                 yield connection
             return
@@ -167,6 +169,7 @@ class Writer:
         try:
             with self._kept.begin():
                 yield self._kept
+            self._file.require_in_place()  # after the commit: a file that is gone takes commits too, and loses them
         except BaseException:
             self._drop_connection()  # nobody can say what state it is in
             raise

@@ -1,11 +1,14 @@
 """Fixtures that every room uses."""
 
 import os
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from models.bundle import Bundle
+from tests.faults.killable import Forker
 from tests.prove.plugin import proof, pytest_addoption, pytest_collection_modifyitems, pytest_runtest_makereport
 from tests.tiny_bundle import build_tiny_bundle
 
@@ -18,6 +21,13 @@ __all__ = ["proof", "pytest_addoption", "pytest_collection_modifyitems", "pytest
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A small real bundle, built once a session; tests that change it make their own copy."""
     return build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    """Starts API processes that may be killed; all tests of a session share what it has imported."""
+    with closing(Forker()) as forker:
+        yield forker
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,13 @@ import shutil
 import socket
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 import models
 from models.errors import BundleError
 from registry.errors import RegistryError
 from registry.local_store import LocalStore
+from serving.audit.anchor import BEGINNING, Anchor
 from serving.backup.contents import RESTORING
 from serving.database import create_engine
 from serving.errors import ConfigurationError
@@ -82,13 +85,27 @@ def prepare_database(settings: Settings) -> None:
     """Bring the database to the present tables.
 
     Raises:
-        ConfigurationError: It cannot be reached, or belongs to a newer version.
+        ConfigurationError: It cannot be reached, belongs to a newer version, or is gone.
     """
+    _require_not_gone(settings)
     engine = create_engine(settings.database_url)
     try:
         upgrade(engine)
     finally:
         engine.dispose()
+
+
+def _require_not_gone(settings: Settings) -> None:
+    """Refuse to make an empty database where there was one: the line would go on, and its history would be missing."""
+    url, anchor = make_url(settings.database_url), Anchor(settings.audit_anchor_file)
+    if url.get_backend_name() != "sqlite" or not url.database or Path(url.database).exists():
+        return
+    noted = anchor.read()
+    if noted is not None and noted != BEGINNING:
+        raise ConfigurationError(
+            f"the database {url.database} is gone, and the audit log's anchor says that there was one: put it back, "
+            f"restore a backup (`ussop restore`), or remove {anchor.path} to begin anew"
+        )
 
 
 def prepare_bundle(settings: Settings) -> Path:

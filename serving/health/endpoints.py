@@ -34,6 +34,7 @@ def health(platform: PlatformDep, response: Response) -> Health:
 def _storage(platform: Platform) -> StorageHealth:
     waiting = platform.database.writes_waiting
     try:
+        platform.live.media.require_usable()
         free_bytes = shutil.disk_usage(platform.settings.data_dir).free
         with platform.database.read() as session:
             session.exec(select(1)).one()

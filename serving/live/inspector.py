@@ -131,6 +131,7 @@ class LiveInspector:
         Load, warm up and test on the golden pictures first; only then one assignment puts it to use.
         """
         store = LocalStore(self._settings.bundles_dir)
+        store.remove_leftovers()
         try:
             pointer = store.pointer(DEPLOYED)
             if pointer is None:

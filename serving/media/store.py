@@ -79,6 +79,19 @@ class MediaStore:
         except OSError as error:
             raise StorageUnavailable(f"the picture folder cannot be used: {error.strerror}") from error
 
+    def require_usable(self) -> None:
+        """Returns if the folder is the one that was prepared, and may be written.
+
+        A folder that lost what `prepare` made in it is none of ours: perhaps the disk is no longer mounted there, and
+        what would be kept in it would be gone when the disk is back.
+
+        Raises:
+            StorageUnavailable: It is not.
+        """
+        incoming = self.root / INCOMING
+        if not incoming.is_dir() or not os.access(incoming, os.W_OK):
+            raise StorageUnavailable(f"the picture folder {self.root} is not there, or may not be written")
+
     def save(self, data: bytes, media_type: str, inspection_id: str, day: date) -> StoredPicture:
         """The picture, on disk for good when this returns.
 

@@ -92,6 +92,7 @@ def test_every_route_has_its_row_when_listed() -> None:
     assert gone == [], "these routes are no more"
 
 
+@pytest.mark.prove("identity", "every route of the API as each caller: who gets through")
 @pytest.mark.parametrize("caller", CALLERS)
 def test_route_answers_as_the_tables_say_when_called(platform: Running, caller: str) -> None:
     refusal = 401 if caller == "anonymous" else 403

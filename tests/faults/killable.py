@@ -1,12 +1,18 @@
 """An API process that can be killed and is back at once.
 
 Most of a start is importing libraries. A parent imports them once and forks; the child then runs the very entry point
-of the API, `serving.api_process.run`, and is what gets killed. Run as a program, this file is that parent.
+of the API, `serving.api_process.run`, and is what gets killed. All tests of a session share one parent. Run as a
+program, this file is that parent.
 """
 
+import asyncio
 import contextlib
+import gc
 import importlib
+import json
 import os
+import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -14,27 +20,33 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import anyio.lowlevel
 import httpx
 
 if TYPE_CHECKING:
     from serving.settings import Settings
 
-_START_DEADLINE_S = 60.0
+_START_DEADLINE_S = 90.0
+_END_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.01
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+    """A port that nobody listens on now, and that no outgoing connection gets.
+
+    Those that the system hands out (from 32768 on) will not do for a server that comes back: while it is away, somebody
+    may get its port, and a client that keeps trying to reach it may be connected to itself.
+    """
+    while True:
+        port = secrets.choice(range(15_000, 32_000))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def environment_of(settings: "Settings") -> dict[str, str]:
+def environment_of(settings: "Settings", **more: str) -> dict[str, str]:
     """The settings of an API on a prepared data folder and a port of its own, without OpenVINO."""
     assert settings.secret_key is not None
     return {
@@ -45,40 +57,60 @@ def environment_of(settings: "Settings") -> dict[str, str]:
         "OPENVINO_ENABLED": "false",
         "STORAGE_RESERVE_MB": "0",
         "LOG_FORMAT": "json",
+        **more,
     }
+
+
+class Forker:
+    """A process that has imported the API, and forks one whenever it is told to.
+
+    Args:
+        prefix: Command under which Python runs, for instance strace.
+    """
+
+    def __init__(self, prefix: tuple[str, ...] = ()) -> None:
+        command = [*prefix, sys.executable, "-m", "tests.faults.killable"]
+        self._parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def fork(self, environment: dict[str, str], log: Path, before: str) -> int:
+        """The number of a new process."""
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        order = {"environment": environment, "log": str(log), "before": before}
+        self._parent.stdin.write(json.dumps(order).encode() + b"\n")
+        self._parent.stdin.flush()
+        return int(self._parent.stdout.readline())
+
+    def close(self) -> None:
+        """Ends it; what it forked must have ended before."""
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.kill()
+        self._parent.wait(timeout=30)
+        self._parent.stdin.close()
+        self._parent.stdout.close()
 
 
 class KillableApi:
     """The API of a data folder, in a process of its own.
 
     Args:
+        forker: What starts it.
         environment: Its settings.
         log: File for what it writes.
         before: Function of `tests.faults.faulty` that is called in the process before the API starts.
-        prefix: Command under which Python runs, for instance strace.
     """
 
-    def __init__(
-        self, environment: dict[str, str], log: Path, *, before: str = "", prefix: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, forker: Forker, environment: dict[str, str], log: Path, *, before: str = "") -> None:
         self.base_url = f"http://127.0.0.1:{environment['API_PORT']}"
-        self._log = log.open("ab")
-        self._parent = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "tests.faults.killable", *([before] if before else [])],
-            env={**os.environ, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-        )
-        self._pid = 0
+        self.pid = 0
+        self._forker, self._environment, self._log, self._before = forker, environment, log, before
+        self._process = -1  # a descriptor: the number may be another one's tomorrow
 
     def start(self) -> None:
         """Starts the API and waits until it is healthy."""
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
-        self._parent.stdin.write(b"start\n")
-        self._parent.stdin.flush()
-        self._pid = int(self._parent.stdout.readline())
+        self.pid = self._forker.fork(self._environment, self._log, self._before)
+        self._process = os.pidfd_open(self.pid)
         self.wait_until_healthy()
 
     def wait_until_healthy(self) -> None:
@@ -86,6 +118,7 @@ class KillableApi:
         give_up_at, pause = time.monotonic() + _START_DEADLINE_S, threading.Event()
         with httpx.Client(base_url=self.base_url, trust_env=False, timeout=5.0) as client:
             while time.monotonic() < give_up_at:
+                assert not self.is_gone, f"the API ended: {self._log.read_text(errors='replace')[-2000:]}"
                 try:
                     if client.get("/api/v1/health").status_code == 200:
                         return
@@ -96,47 +129,64 @@ class KillableApi:
 
     def kill(self) -> None:
         """SIGKILL, and waits until the process is gone."""
-        os.kill(self._pid, signal.SIGKILL)
+        signal.pidfd_send_signal(self._process, signal.SIGKILL)
         self.wait_until_gone()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended."""
+        return self._process < 0 or bool(select.select([self._process], [], [], 0)[0])
 
     def wait_until_gone(self) -> None:
         """Waits for the end of a process that dies by itself."""
-        assert self._parent.stdout is not None
-        assert self._parent.stdout.readline() == b"gone\n"
-        self._pid = 0
+        assert select.select([self._process], [], [], _END_DEADLINE_S)[0], "the API does not end"
+        os.close(self._process)
+        self._process = -1
 
     def close(self) -> None:
-        """Ends the API and its parent."""
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
-        if self._pid:
+        """Ends the API."""
+        if self._process >= 0:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-        self._parent.kill()
-        self._parent.wait(timeout=30)
-        self._parent.stdin.close()
-        self._parent.stdout.close()
-        self._log.close()
+                signal.pidfd_send_signal(self._process, signal.SIGKILL)
+            self.wait_until_gone()
+
+
+def _become_api(order: dict[str, Any]) -> None:
+    sys.stdin.close()
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ.update(order["environment"])
+    os.environ[SUPERVISOR_PID] = str(os.getppid())  # nobody is left behind when the tests are killed
+    if order["before"]:
+        getattr(importlib.import_module("tests.faults.faulty"), order["before"])()
+    serving.api_process.run()
+
+
+def _import_what_a_start_imports() -> None:
+    """Half of the processor time of a start is what libraries import when they are first used."""
+    httpx.Client(trust_env=False).close()
+    asyncio.run(anyio.lowlevel.checkpoint())
+    gc.collect()
+    gc.freeze()
 
 
 def _serve_orders() -> None:
-    import serving.api_process  # noqa: PLC0415 - only the parent needs it, before it forks
-
-    for name in sys.argv[1:]:
-        getattr(importlib.import_module("tests.faults.faulty"), name)()
-
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         pid = os.fork()
         if pid == 0:
-            sys.stdin.close()
-            serving.api_process.run()
+            _become_api(json.loads(line))
             os._exit(0)
         sys.stdout.write(f"{pid}\n")
-        sys.stdout.flush()
-        os.waitpid(pid, 0)
-        sys.stdout.write("gone\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
+    import serving.api_process
+    from serving.command.parent import SUPERVISOR_PID
+
+    _import_what_a_start_imports()
     _serve_orders()

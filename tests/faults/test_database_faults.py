@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,8 @@ from serving.schema import upgrade
 from serving.settings import Settings
 from serving.users import repository
 from serving.users import service as users
-from tests.faults.killable import KillableApi, environment_of
+from tests.faults.killable import Forker, KillableApi, environment_of
+from tests.faults.line import until
 from tests.pictures import png_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import PASSWORD, bearer, log_in
@@ -27,7 +28,6 @@ from tests.serving.postgres import Cluster, is_installed, postgres_cluster
 from tests.serving.server import serve
 
 RED = png_bytes(square_picture("red"))
-DEADLINE_S = 90.0
 
 
 def send(client: httpx.Client, key: str) -> httpx.Response:
@@ -38,23 +38,14 @@ def is_taken(client: httpx.Client, key: str) -> bool:
     return send(client, key).status_code == 200
 
 
-def until(condition: Callable[[], bool], what: str) -> float:
-    """Seconds until it held."""
-    began_s = time.monotonic()
-    while not condition():
-        assert time.monotonic() < began_s + DEADLINE_S, f"not in time: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - began_s
-
-
 def stored_ids(client: httpx.Client) -> set[str]:
     return {row["id"] for row in client.get("/api/v1/inspections?limit=500").json()["inspections"]}
 
 
 @pytest.fixture
-def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
-    environment = environment_of(settings)
-    with closing(KillableApi({**environment, "LOG_LEVEL": "ERROR"}, tmp_path / "api.log")) as api:
+def api(forker: Forker, settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
+    environment = environment_of(settings, LOG_LEVEL="ERROR")
+    with closing(KillableApi(forker, environment, tmp_path / "api.log")) as api:
         api.start()
         yield api
 

@@ -5,8 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ import pytest
 from serving.database import open_database
 from serving.media.store import MediaStore
 from serving.settings import Settings
-from tests.faults.killable import free_port
+from tests.faults.killable import environment_of
+from tests.faults.line import until
 from tests.pictures import png_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
@@ -26,7 +26,6 @@ from tests.serving.storage.stock import Stock
 DISK_MB = 48
 RESERVE_MB = 8
 OLD_PICTURES = 6
-DEADLINE_S = 60.0
 _MB = 2**20
 _MOUNT = "mount -t tmpfs -o size={size}m tmpfs {folder} && cp -a {source}/. {folder}/ && exec {python} -m serving.main"
 _TRY = "mount -t tmpfs -o size=1m tmpfs {folder}"
@@ -37,13 +36,6 @@ def _can_mount(folder: Path) -> bool:
         return False
     command = ["unshare", "--mount", "sh", "-c", _TRY.format(folder=folder)]
     return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    give_up_at = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < give_up_at, f"not in time: {what}"
-        time.sleep(0.05)
 
 
 @dataclass
@@ -102,19 +94,13 @@ def disk(settings: Settings, tmp_path: Path) -> Iterator[FullDisk]:
     media.prepare()
     Stock(database, media, content=b"\xff\xd8\xff" + b"x" * _MB).add("pass", 100, count=OLD_PICTURES)
     database.close()
-    secret = settings.secret_key
-    assert secret is not None
-    environment = {
-        "DATA_DIR": str(folder),
-        "API_PORT": str(free_port()),
-        "SECRET_KEY": secret.get_secret_value(),
-        "OPENVINO_ENABLED": "false",
-        "INFERENCE_WORKERS": "1",
-        "STORAGE_RESERVE_MB": str(RESERVE_MB),
-        "STORAGE_ALARM_FREE_PERCENT": "20",
-        "RATE_LIMIT_DEFAULT": "100000/minute",
-        "LOG_FORMAT": "json",
-    }
+    environment = environment_of(
+        settings,
+        DATA_DIR=str(folder),
+        INFERENCE_WORKERS="1",
+        STORAGE_RESERVE_MB=str(RESERVE_MB),
+        STORAGE_ALARM_FREE_PERCENT="20",
+    )
     script = _MOUNT.format(size=DISK_MB, folder=folder, source=settings.data_dir, python=sys.executable)
     with (tmp_path / "api.log").open("ab") as log:
         process = subprocess.Popen(
@@ -123,7 +109,7 @@ def disk(settings: Settings, tmp_path: Path) -> Iterator[FullDisk]:
     try:
         url = f"http://127.0.0.1:{environment['API_PORT']}"
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            wait_until(lambda: _is_healthy(client), "the API is healthy")
+            until(lambda: _is_healthy(client), "the API is healthy")
             client.headers.update(bearer(log_in(client, "admin")))
             yield FullDisk(client, Path(f"/proc/{process.pid}/root{folder}"))
     finally:
@@ -156,14 +142,14 @@ def test_line_goes_on_by_itself_when_a_full_disk_has_room_again(disk: FullDisk, 
     answer = disk.inspect()
     assert (answer.status_code, answer.json()["code"]) == (503, "storage")
     assert "Retry-After" in answer.headers
-    wait_until(lambda: disk.open_alerts() == {"Storage failing", "Little free disk"}, "both alerts are raised")
+    until(lambda: disk.open_alerts() == {"Storage failing", "Little free disk"}, "both alerts are raised")
     assert disk.client.get("/api/v1/storage/usage").json()["is_low"]
 
     done = disk.clean_up()  # which needs room itself: that is what the reserve is for
     assert (done["deleted"], done["failed"]) == (OLD_PICTURES, 0)
     assert done["deleted_bytes"] > OLD_PICTURES * _MB
     assert disk.inspect().status_code == 200
-    wait_until(lambda: "Storage failing" not in disk.open_alerts(), "the alert of the pictures ends")
+    until(lambda: "Storage failing" not in disk.open_alerts(), "the alert of the pictures ends")
 
     disk.fill(leave_mb=0)  # now somebody takes the reserve too
     refused = [disk.inspect() for _ in range(20)]
@@ -171,6 +157,6 @@ def test_line_goes_on_by_itself_when_a_full_disk_has_room_again(disk: FullDisk, 
     assert disk.client.get("/api/v1/inspections").status_code == 200
     disk.empty()
     assert [disk.inspect().status_code for _ in range(20)] == [200] * 20
-    wait_until(lambda: disk.open_alerts() == set(), "every alert ends")
+    until(lambda: disk.open_alerts() == set(), "every alert ends")
     proof.note(disk_mib=DISK_MB, acknowledged=len(disk.acknowledged), refused=len(refused) + 1)
     assert_every_acknowledged_picture_is_there(disk)

@@ -1,7 +1,6 @@
 """Everything beside the line hangs, or too many parts come: it goes on, or says no and when to come again."""
 
 import asyncio
-import gc
 import socket
 import statistics
 import threading
@@ -12,7 +11,6 @@ from contextlib import contextmanager
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -173,28 +171,3 @@ async def flood(client: httpx.Client, per_s: float, seconds: float) -> tuple[Cou
             await asyncio.sleep(0.005)
         await asyncio.gather(*under_way)
     return statuses, without_time, codes
-
-
-@pytest.mark.prove("independence", "memory over many parts, then the same with a leak of 1 kB per part", only_full=True)
-def test_memory_does_not_grow_with_the_parts_and_a_leak_would_be_seen(settings: Settings, proof: Proof) -> None:
-    parts = proof.size(short=4_000, full=20_000)
-    with admin_of(create_app(settings)) as client:
-        honest = growth_mib_per_100k(client, parts, leak=False)
-        leaking = growth_mib_per_100k(client, parts, leak=True)
-    proof.note(parts=2 * parts, mib_per_100k=honest, mib_per_100k_with_the_leak=leaking)
-    assert leaking - honest > 50, "a leak of 1 kB per part, 98 MiB in 100,000, was not seen: the measure is blind"
-    assert honest <= 5
-
-
-def growth_mib_per_100k(client: httpx.Client, parts: int, *, leak: bool) -> float:
-    """The slope of the memory over the second half of the parts."""
-    process, kept, seen = psutil.Process(), [], []
-    for number in range(parts):
-        assert send(client).status_code == 200
-        if leak:
-            kept.append(bytes(bytearray(1024)) + number.to_bytes(4, "big"))
-        if number >= parts // 2 and number % 100 == 0:
-            gc.collect()
-            seen.append((number, process.memory_info().rss / 2**20))
-    slope = float(np.polyfit([at for at, _ in seen], [mib for _, mib in seen], 1)[0])
-    return slope * 100_000

@@ -1,7 +1,6 @@
 """Whatever inference does, no part gets a verdict out of a fault: an error in time, an alert, no row, and then on."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +14,8 @@ from fastapi import FastAPI
 from serving.app import create_app
 from serving.settings import Settings
 from tests.faults.faulty import Fault, FaultyBackend, break_backend
-from tests.faults.killable import KillableApi, environment_of
+from tests.faults.killable import Forker, KillableApi, environment_of
+from tests.faults.line import until
 from tests.pictures import png_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
@@ -25,18 +25,10 @@ GOOD, RED = png_bytes(square_picture(None)), png_bytes(square_picture("red"))
 BLACK = png_bytes(np.zeros((64, 64, 3), np.uint8))
 FAULTS = [fault for fault in get_args(Fault) if fault not in {"none", "slow"}]
 TIMEOUT_S = 0.5
-DEADLINE_S = 60.0
 
 
 def send(client: httpx.Client, data: bytes = GOOD, station: str = "line") -> httpx.Response:
     return client.post("/api/v1/inspect", files={"file": ("x", data)}, data={"station_id": station})
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    give_up_at = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < give_up_at, f"not in time: {what}"
-        time.sleep(0.02)
 
 
 def open_alerts(client: httpx.Client) -> dict[str, Any]:
@@ -86,10 +78,10 @@ def test_faulty_inference_is_an_error_and_an_alert_and_the_line_goes_on_afterwar
         false_passes += sum(answer.is_success for answer in given)
         assert {answer.status_code for answer in given} == {503}, fault
         assert {answer.json()["code"] for answer in given} <= {"inference_failed", "overloaded"}, fault
-        wait_for(lambda: "Inference failing" in open_alerts(line), "the alert")
+        until(lambda: "Inference failing" in open_alerts(line), "the alert")
         backend.fault = "none"
         assert send(line).json()["decision"] == "pass"
-        wait_for(lambda: not open_alerts(line), "the alert ends")
+        until(lambda: not open_alerts(line), "the alert ends")
         backend.let_go.set()
     proof.note(faults=len(FAULTS), answers=answers, verdicts_out_of_a_fault=false_passes)
     assert passes(line) == before + len(FAULTS)
@@ -111,21 +103,22 @@ def test_late_verdict_is_an_error_in_time_and_an_alert_of_the_station(
     assert {(answer.status_code, answer.json()["code"]) for answer in late} == {(503, "too_late")}
     assert all("Retry-After" in answer.headers for answer in late)
     assert send(line, station="other").json()["decision"] == "pass"  # without a deadline it is waited for
-    wait_for(lambda: not app.state.platform.live.overdue, "what was late has ended")
+    until(lambda: not app.state.platform.live.overdue, "what was late has ended")
     assert line.get("/api/v1/inspections").json()["total"] == before + 1
     assert len([path for path in settings.media_dir.rglob("*.png") if path.is_file()]) == before + 1
-    wait_for(lambda: "Verdict too late" in open_alerts(line), "the alert")
+    until(lambda: "Verdict too late" in open_alerts(line), "the alert")
     assert open_alerts(line)["Verdict too late"]["station_id"] == "line"
 
     backend.fault = "none"
     assert line.post("/api/v1/config", json={"station_rules": {"line": {"deadline_ms": 300_000}}}).status_code == 200
     assert send(line).json()["decision"] == "pass"
-    wait_for(lambda: not open_alerts(line), "the alert ends")
+    until(lambda: not open_alerts(line), "the alert ends")
 
 
 @pytest.fixture
-def crashing_api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
-    with closing(KillableApi(environment_of(settings), tmp_path / "api.log", before="crash_on_black_pictures")) as api:
+def crashing_api(forker: Forker, settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
+    environment, log = environment_of(settings), tmp_path / "api.log"
+    with closing(KillableApi(forker, environment, log, before="crash_on_black_pictures")) as api:
         yield api
 
 

@@ -12,7 +12,7 @@ import pytest
 from serving.database import open_database
 from serving.media.store import ORPHANS, MediaStore
 from serving.settings import Settings
-from tests.faults.killable import KillableApi, free_port
+from tests.faults.killable import Forker, KillableApi, environment_of
 from tests.prove.plugin import Proof
 from tests.serving.conftest import bearer, log_in
 from tests.serving.storage.stock import Stock
@@ -21,20 +21,9 @@ PASSES = "/api/v1/storage/retention/passes"
 
 
 @pytest.fixture
-def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
-    secret = settings.secret_key
-    assert secret is not None
-    environment = {
-        "DATA_DIR": str(settings.data_dir),
-        "API_PORT": str(free_port()),
-        "SECRET_KEY": secret.get_secret_value(),
-        "RATE_LIMIT_DEFAULT": "1000000/minute",
-        "OPENVINO_ENABLED": "false",
-        "RETENTION_LAST_FAILURES": "50",
-        "LOG_LEVEL": "WARNING",
-        "LOG_FORMAT": "json",
-    }
-    with closing(KillableApi(environment, tmp_path / "api.log")) as api:
+def api(forker: Forker, settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
+    environment = environment_of(settings, RETENTION_LAST_FAILURES="50", LOG_LEVEL="WARNING")
+    with closing(KillableApi(forker, environment, tmp_path / "api.log")) as api:
         yield api
 
 
@@ -79,7 +68,7 @@ def orphans_in(settings: Settings) -> list[Path]:
 def test_rows_and_files_agree_when_the_api_is_killed_again_and_again(
     api: KillableApi, settings: Settings, proof: Proof
 ) -> None:
-    wanted, pictures = proof.size(short=(20, 2000), full=(60, 6000))
+    wanted, pictures = proof.size(short=(12, 1200), full=(60, 6000))
     database, media = open_database(settings), MediaStore(settings.media_dir)
     media.prepare()
     stock = Stock(database, media)

@@ -17,13 +17,13 @@ import pytest
 
 from serving.media.store import INCOMING
 from serving.settings import Settings
-from tests.faults.killable import KillableApi, free_port
+from tests.faults.killable import Forker, KillableApi, environment_of
 from tests.pictures import jpeg_bytes, square_picture
 from tests.prove.plugin import Proof
 from tests.serving.conftest import PASSWORD, bearer
 
 RED = jpeg_bytes(square_picture("red"))
-WATCHED = "openat,write,pwrite64,sendto,sendmsg,writev,fsync,fdatasync,rename,renameat,renameat2"
+WATCHED = "write,pwrite64,sendto,sendmsg,writev,fsync,fdatasync,rename,renameat,renameat2"
 _CALL = re.compile(r"^(?P<pid>\d+) +(?P<at>\d+\.\d+) (?P<name>\w+)\((?P<rest>.*)$")
 _RESUMED = re.compile(r"^(?P<pid>\d+) +(?P<at>\d+\.\d+) <\.\.\. (?P<name>\w+) resumed>(?P<rest>.*)$")
 
@@ -32,7 +32,10 @@ def _can_trace() -> bool:
     if shutil.which("strace") is None:
         return False
     return (
-        subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False, capture_output=True).returncode == 0
+        subprocess.run(
+            ["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "true"], check=False, capture_output=True
+        ).returncode
+        == 0
     )
 
 
@@ -45,25 +48,16 @@ pytestmark = [
 @contextmanager
 def traced(settings: Settings, folder: Path, *options: str) -> Iterator[tuple[httpx.Client, Path]]:
     """A logged-in client of an API that runs under strace, and the trace."""
-    assert settings.secret_key is not None
-    trace, environment = (
-        folder / "trace",
-        {
-            "DATA_DIR": str(settings.data_dir),
-            "API_PORT": str(free_port()),
-            "SECRET_KEY": settings.secret_key.get_secret_value(),
-            "RATE_LIMIT_DEFAULT": "1000000/minute",
-            "RATE_LIMIT_LOGIN": "1000000/minute",
-            "OPENVINO_ENABLED": "false",
-            "INFERENCE_WORKERS": "1",
-            "STORAGE_RESERVE_MB": "0",
-            "STORAGE_ALARM_FREE_PERCENT": "0",
-            "LOG_LEVEL": "WARNING",
-            "LOG_FORMAT": "json",
-        },
+    trace = folder / "trace"
+    environment = environment_of(
+        settings,
+        RATE_LIMIT_LOGIN="1000000/minute",
+        INFERENCE_WORKERS="1",
+        STORAGE_ALARM_FREE_PERCENT="0",
+        LOG_LEVEL="WARNING",
     )
-    prefix = ("strace", "-f", "-qq", "-ttt", "-y", "-s", "200", "-o", str(trace), *options)
-    with closing(KillableApi(environment, folder / "api.log", prefix=prefix)) as api:
+    prefix = ("strace", "-f", "--seccomp-bpf", "-qq", "-ttt", "-y", "-s", "200", "-o", str(trace), *options)
+    with closing(Forker(prefix)) as forker, closing(KillableApi(forker, environment, folder / "api.log")) as api:
         api.start()
         with httpx.Client(base_url=api.base_url, timeout=60, trust_env=False) as client:
             client.headers.update(bearer(log_in_at_last(client)))

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from typing import Any
@@ -14,7 +16,7 @@ from PIL import Image, ImageOps
 
 from models.errors import BrokenImageError, ImageTooLargeError, ModelError, UnsupportedImageError
 from models.intake import IntakeLimits, read_image, sniff
-from tests.pictures import encode
+from tests.pictures import encode, jpeg_bytes, square_picture
 
 FORMATS: list[tuple[str, dict[str, Any]]] = [
     ("JPEG", {"quality": 95}),
@@ -170,3 +172,26 @@ def test_grey_real_tile_decodes_alike(real_data_dir: Any) -> None:
     for path in sorted((real_data_dir / "images").glob("*.jpg"))[:20]:
         data = path.read_bytes()
         assert np.array_equal(read_image(data).pixels_rgb, _by_pillow(data))
+
+
+_WITHOUT_MEMORY = """
+import resource, sys
+from models.errors import InferenceError
+from models.intake import read_image
+
+data = sys.stdin.buffer.read()
+read_image(data)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 4 * 2**20, resource.RLIM_INFINITY))
+try:
+    read_image(data)
+except InferenceError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_picture_is_not_called_broken_when_there_is_no_memory_for_it() -> None:
+    data = jpeg_bytes(square_picture("red", shape_hw=(4000, 6000)))
+    child = subprocess.run([sys.executable, "-c", _WITHOUT_MEMORY], input=data, capture_output=True, check=True)
+    assert child.stdout.decode().strip() == "there is not enough memory to decode the picture", child.stderr.decode()

@@ -1,6 +1,7 @@
 """`docs/proof.md`: for each area a block between markers, with date, processor, command, seeds and raw counts."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,26 @@ def read_log(log: Path) -> list[dict[str, Any]]:
 def write_area(area: str, lines: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
     """Puts what became of one area in its place."""
     heading = f"{facts['date']} · {facts['cpu']} · load before {facts['load_1min']} · `{facts['command']}`"
-    rows = [[_what(line), _counts(line), _seed(line), f"{line['seconds']:g} s", _outcome(line)] for line in lines]
+    shown = _together(lines)
+    rows = [[_what(line), _counts(line), _seed(line), f"{line['seconds']:g} s", _outcome(line)] for line in shown]
     text = f"{heading}\n\n{table(['what was done', 'counted', 'seed', 'took', 'result'], rows)}"
     replace_block(area, text, page=PAGE)
+
+
+def _together(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lines, those of one test that leaves nothing to chance as one that says how many cases it had."""
+    by_test: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        by_test.setdefault(line["test"] if line["counts"] else line["test"].partition("[")[0], []).append(line)
+    return [dict(found[0]) if found[0]["counts"] else _as_one(test, found) for test, found in by_test.items()]
+
+
+def _as_one(test: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    worst = next((line for kind in ("failed", "skipped") for line in lines if line["outcome"] == kind), lines[0])
+    cases = {"cases": len(lines), **Counter(line["outcome"] for line in lines)}
+    what = lines[0]["what"].partition(" [")[0]
+    seconds = round(sum(line["seconds"] for line in lines), 1)
+    return {**worst, "test": test, "what": what, "counts": cases, "seconds": seconds}
 
 
 def _what(line: Mapping[str, Any]) -> str:

@@ -63,6 +63,11 @@ class Proof:
         """Keeps raw counts for the page; the names become words."""
         self.counts.update(counts)
 
+    def add(self, **counts: int) -> None:
+        """Adds to raw counts, where several parts of a proof count the same."""
+        for name, count in counts.items():
+            self.counts[name] = int(self.counts.get(name, 0)) + count
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the options of `python -m tests.prove`."""

@@ -1,6 +1,7 @@
 """The local store: what is deployed is verified, and nothing half ever shows."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,18 @@ def test_error_when_the_pointer_is_damaged(tmp_path: Path, content: str) -> None
     (tmp_path / "deployed.json").write_text(content)
     with pytest.raises(RegistryError):
         LocalStore(tmp_path).deployed()
+
+
+def test_what_a_killed_install_left_is_removed_when_it_is_old(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "bundles")
+    assert store.remove_leftovers() == 0  # there is no folder yet
+    sound = store.ensure_starter(tiny_bundle.root)
+    half, pointer = tmp_path / "bundles" / ".incoming-folder", tmp_path / "bundles" / ".incoming-file"
+    (half / "bundle").mkdir(parents=True)
+    pointer.write_bytes(b"{")
+    assert store.remove_leftovers() == 0  # perhaps somebody installs just now
+    for leftover in (half, pointer):
+        os.utime(leftover, (0, 0))
+    assert store.remove_leftovers() == 2
+    assert sorted((tmp_path / "bundles").iterdir()) == sorted([sound, tmp_path / "bundles" / "deployed.json"])
+    assert store.deployed() == sound

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from serving.settings import Settings
-from tests.faults.killable import KillableApi, free_port
+from tests.faults.killable import Forker, KillableApi, free_port
 from tests.prove.plugin import Proof
 from tests.serving.conftest import PASSWORD, bearer, log_in
 from tests.serving.declared import document
@@ -30,7 +30,7 @@ _IN_URLS: Final = {
 
 
 @pytest.fixture
-def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
+def api(forker: Forker, settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
     """The real process, with every secret set."""
     (settings.data_dir / "audit.key").unlink(missing_ok=True)
     environment = {
@@ -56,7 +56,7 @@ def api(settings: Settings, tmp_path: Path) -> Iterator[KillableApi]:
         "STORAGE_ALARM_FREE_PERCENT": "0",
         "STORAGE_RESERVE_MB": "0",
     }
-    api = KillableApi(environment, tmp_path / "log")
+    api = KillableApi(forker, environment, tmp_path / "log")
     api.start()
     yield api
     api.close()

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from serving.audit.anchor import BEGINNING, Anchor, Link
 from serving.command.preparation import (
     check_not_running,
     check_port_free,
     prepare_bundle,
     prepare_data_dir,
+    prepare_database,
 )
 from serving.errors import ConfigurationError
 from serving.settings import Settings
@@ -72,3 +74,24 @@ def test_start_is_refused_when_a_supervisor_answers(settings: Settings) -> None:
         check_not_running(near)  # what a killed supervisor leaves behind stops nobody
     finally:
         short.unlink()
+
+
+def test_start_is_refused_when_the_database_is_gone_and_there_was_one(settings: Settings) -> None:
+    file = settings.data_dir / "ussop.db"
+    Anchor(settings.audit_anchor_file).replace(Link(7, "0" * 64))
+    prepare_database(settings)
+    file.unlink()
+    with pytest.raises(ConfigurationError, match="is gone"):
+        prepare_database(settings)
+    assert not file.exists()
+    settings.audit_anchor_file.unlink()  # as the message says
+    prepare_database(settings)
+    assert file.exists()
+
+
+def test_database_is_made_when_nothing_was_ever_written(settings: Settings) -> None:
+    file = settings.data_dir / "ussop.db"
+    file.unlink()
+    Anchor(settings.audit_anchor_file).replace(BEGINNING)
+    prepare_database(settings)
+    assert file.exists()

@@ -60,6 +60,7 @@ async def test_receiver_can_check_the_signature_when_a_webhook_arrives(receiver:
     assert "token" not in hook.name
 
 
+@pytest.mark.prove("paths-and-injection", "a webhook that is redirected elsewhere, or refused")
 @pytest.mark.parametrize(("status", "said"), [(302, "redirects are not followed"), (500, "answered 500")])
 async def test_webhook_fails_when_the_answer_is_no_success(receiver: Receiver, status: int, said: str) -> None:
     with receiving() as elsewhere:
@@ -77,6 +78,7 @@ async def test_webhook_ends_by_its_deadline_when_nobody_answers() -> None:
         await target(f"http://127.0.0.1:{free_port()}/").send(message())
 
 
+@pytest.mark.prove("paths-and-injection", "a webhook whose name has another address at the second look (rebinding)")
 async def test_webhook_goes_to_the_address_that_was_judged_when_the_name_changes_its_mind(receiver: Receiver) -> None:
     answers = [[IPv4Address("127.0.0.1")], [IPv4Address("169.254.169.254")]]
 
@@ -108,6 +110,7 @@ async def test_certificate_must_be_that_of_the_name_when_it_is_https(tmp_path: P
         assert len(receiver.received) == 1
 
 
+@pytest.mark.prove("paths-and-injection", "webhooks to addresses of this machine, of the link and of the cloud")
 @pytest.mark.parametrize("host", _SPECIAL.split())
 @pytest.mark.parametrize("allowed", [[], ["localhost", "0.0.0.0/0", "::/0"], ["10.0.0.0/8"]], ids=str)
 async def test_special_address_is_refused_when_it_is_not_listed_itself(host: str, allowed: list[str]) -> None:

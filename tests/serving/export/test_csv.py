@@ -73,6 +73,7 @@ def test_file_begins_with_a_byte_order_mark_when_wanted(viewer: httpx.Client) ->
     assert viewer.get("/api/v1/export/csv", params={"bom": True}).content.startswith(b"\xef\xbb\xbfid,")
 
 
+@pytest.mark.prove("paths-and-injection", "texts that begin like a formula, in each text column of a CSV file")
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_cells_are_no_formulas_when_they_begin_like_one(viewer: httpx.Client, past: Past, text: str) -> None:
     columns = ("model_name", "model_version", "backend", "recipe_digest", "hold_reason", "requested_by")

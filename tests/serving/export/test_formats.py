@@ -30,6 +30,7 @@ def _sheet_rows(data: bytes) -> list[dict[str, object]]:
     return rows
 
 
+@pytest.mark.prove("paths-and-injection", "a formula and control characters in the texts of a workbook (XLSX)")
 def test_workbook_holds_texts_numbers_and_dates_when_read_back(viewer: httpx.Client, past: Past) -> None:
     nasty = 'tab\x01 "<&>" _x0041_ 漢'
     past.store(

@@ -68,6 +68,7 @@ def test_old_pictures_go_and_their_inspections_stay_when_a_pass_runs(admin: http
     assert admin.delete(f"/api/v1/inspect/{old[0]}").status_code == 200
 
 
+@pytest.mark.prove("clocks", "retention that would delete much at once")
 def test_nothing_goes_and_people_hear_of_it_when_too_much_would(admin: httpx.Client, shelf: Stock) -> None:
     old = shelf.add("pass", 40, count=6)
     ids = [*old, *shelf.add("pass", 5, count=94)]
@@ -84,6 +85,7 @@ def test_nothing_goes_and_people_hear_of_it_when_too_much_would(admin: httpx.Cli
     assert audited(admin)[:3] == ["retention.finished", "retention.begun", "retention.refused"]
 
 
+@pytest.mark.prove("clocks", "retention after the clock jumped forward by 400 days")
 def test_nothing_goes_when_the_clock_jumps_forward(admin: httpx.Client, app: FastAPI, shelf: Stock) -> None:
     ids = shelf.add("pass", 5, count=50)
     app.state.platform = replace(app.state.platform, clock=lambda: datetime.now(UTC) + timedelta(days=400))
@@ -94,6 +96,7 @@ def test_nothing_goes_when_the_clock_jumps_forward(admin: httpx.Client, app: Fas
     assert shelf.left_of(ids) == ids
 
 
+@pytest.mark.prove("clocks", "retention where the clock was 400 days ahead before the start")
 def test_nothing_goes_when_the_clock_was_ahead_before_the_start(
     admin: httpx.Client, app: FastAPI, shelf: Stock
 ) -> None:
