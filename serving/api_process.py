@@ -7,6 +7,7 @@ from serving.command.parent import die_with_supervisor
 from serving.database import create_engine
 from serving.errors import ConfigurationError
 from serving.logging import configure_logging
+from serving.memory import keep_few_arenas
 from serving.schema import is_current
 from serving.secrets_file import with_secret_key
 from serving.server import ApiServer, server_config
@@ -20,6 +21,7 @@ def run() -> None:
         ConfigurationError: A setting or the database cannot be used.
     """
     die_with_supervisor()
+    keep_few_arenas()
     settings = with_secret_key(load_settings())
     configure_logging(settings)
     _check_database(settings)
