@@ -66,7 +66,9 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         pictures = made(work / "simulated", count=surfaces or simulated, held_out=held_out)
     if checkpoint is None:
         console.log("training")
-        shown = replace(pictures, train=RECIPES[recipe].repeated(pictures.train))
+        chosen = RECIPES[recipe]
+        with_pasted = chosen.with_pasted(tuple(pictures.train), work / "pasted")
+        shown = replace(pictures, train=chosen.repeated(with_pasted))
         weights = _train(work, shown, options, RECIPES[recipe].head, console)
     else:
         weights = _trained(checkpoint, pictures, options)
