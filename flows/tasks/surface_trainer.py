@@ -28,7 +28,7 @@ from flows.tasks.trainer import (
     shape_of_input,
 )
 
-SURFACE_ARCHITECTURE: Final = "ussop-surface-1"
+SURFACE_ARCHITECTURE: Final = "ussop-surface-2"
 _WEIGHT_DECAY: Final = 0.02
 _LONGEST_STEP: Final = 5.0
 _AVERAGED_OVER: Final = 0.995
