@@ -90,7 +90,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         input_px: Longer side of the input, a multiple of 32; 0 keeps the base version's, or fits the defects.
         device: "cpu" or "cuda".
         dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
-        pasted: Pictures made by pasting defects onto good parts, for each defective one.
+        pasted: Pictures made by pasting defects onto good parts, for each defective one; 0 keeps the recipe's.
         good_share: Share of good pictures among those shown; 0 keeps the recipe's.
         allowed_escape: Share of defective parts that may pass; chooses the thresholds.
         allowed_overkill: Share of good parts that may fail.

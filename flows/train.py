@@ -56,9 +56,8 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     """Train, evaluate, export and convert a network, and seal it into a bundle with its figures."""
     if sum((data is not None, simulated > 0, surfaces > 0)) != 1:
         raise typer.BadParameter("give one of --data, --simulated, --simulated-surfaces")
-    console = Console()
+    (console := Console()).log("preparing pictures")
     options = RECIPES[recipe].with_overrides(epochs=epochs, start_from=start_from, device=device, threads=threads)
-    console.log("preparing pictures")
     made = simulated_surfaces if surfaces else simulated_data
     if data is not None:
         pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
@@ -66,7 +65,8 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         pictures = made(work / "simulated", count=surfaces or simulated, held_out=held_out)
     if checkpoint is None:
         console.log("training")
-        shown = replace(pictures, train=RECIPES[recipe].repeated(pictures.train))
+        with_pasted = RECIPES[recipe].with_pasted(tuple(pictures.train), work / "pasted")
+        shown = replace(pictures, train=RECIPES[recipe].repeated(with_pasted))
         weights = _train(work, shown, options, RECIPES[recipe].head, console)
     else:
         weights = _trained(checkpoint, pictures, options)

@@ -46,7 +46,11 @@ QUANTISATIONS = (
 )
 """From the smallest and fastest to the most careful; box corners and scores are never decoded from 8 bits."""
 
-_PROBABILITIES = (r"/(Sigmoid|Softmax|Resize|Mul).*", r"/network/(defect|classes)/.*", r"/network/decide/score/.*")
+_PROBABILITIES = (
+    r"/(Sigmoid|Softmax|Resize|Mul).*",
+    r"/network/(contrast|defect|classes)/.*",
+    r"/network/decide/score/.*",
+)
 _JUDGING = (*_PROBABILITIES, r"/network/(decide|judge|detail|reduce)/.*", r"/network/[A-Z].*")
 SURFACE_QUANTISATIONS = (
     Quantisation("probabilities in float", _PROBABILITIES),

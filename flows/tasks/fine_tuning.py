@@ -10,7 +10,6 @@ from typing import Any
 from flows.tasks.checkpoints import CHECKPOINT_NAME, Checkpoint, write_checkpoint
 from flows.tasks.coco import Picture
 from flows.tasks.few_pictures import at_share, choose_input_size
-from flows.tasks.paste_defects import Pasting, paste_defects
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, Wanted, choose_recipe
 from flows.tasks.trainer import EpochReport, TrainingOptions, TrainingSet, shape_of_input
@@ -20,8 +19,8 @@ from models.bundle import Bundle
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _VAL_WHILE_TRAINING = 150
-_SMALL_SHARE = 0.75
-"""Side of the pictures in the early epochs of a surface network, as a share of the input's: half the time."""
+_WINDOW_SHARE = 0.5
+"""Side of the windows in the early epochs of a surface network, as a share of the input's: a quarter of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class FineTuning:
         input_px: Longer side of the input, a multiple of 32; 0 keeps that of the bundle whose weights are gone on with,
             and where there is none takes what the defects' sizes ask for.
         device: "cpu" or "cuda".
-        pasted: Pictures made by pasting defects onto good parts, for each defective one.
+        pasted: Pictures made by pasting defects onto good parts, for each defective one; 0 keeps the recipe's.
         good_share: Share of good pictures among those shown; 0 keeps the recipe's repeats.
     """
 
@@ -69,7 +68,7 @@ class FineTuning:
         recipe = RECIPES[self.recipe].options
         known_px = max(base.manifest.input.shape_hw) if base else choose_input_size(pictures)
         input_px = self.input_px or known_px
-        small_px = round(input_px * _SMALL_SHARE / 32) * 32 if self.recipe == "surface" else 0
+        window_px = round(input_px * _WINDOW_SHARE / 32) * 32 if self.recipe == "surface" else 0
         # The last third sees whole pictures, whatever the number of epochs.
         varied = replace(recipe.augmentation, mosaic_off_epochs=self.epochs // 3 if recipe.augmentation.mosaic else 0)
         return replace(
@@ -78,7 +77,8 @@ class FineTuning:
             batch=self.batch_size,
             learning_rate=self.learning_rate,
             input_px=input_px,
-            small_input_px=small_px,
+            small_input_px=0,
+            window_px=window_px,
             val_every=max(1, self.epochs // 5),
             device=self.device,
             augmentation=varied,
@@ -90,12 +90,11 @@ class FineTuning:
         Raises:
             ModelError: A picture cannot be read.
         """
-        defective = sum(not picture.is_good for picture in pictures)
-        pasted = paste_defects(pictures, folder, Pasting(round(self.pasted * defective))) if self.pasted else ()
-        all_of_them = (*pictures, *pasted)
+        recipe = RECIPES[self.recipe]
+        all_of_them = recipe.with_pasted(tuple(pictures), folder, pasted=self.pasted)
         if self.good_share:
             return at_share(all_of_them, self.good_share)
-        return RECIPES[self.recipe].repeated(all_of_them)
+        return recipe.repeated(all_of_them)
 
 
 def train_checkpoint(

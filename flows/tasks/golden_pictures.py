@@ -16,7 +16,10 @@ from models.recipe import Recipe
 from models.runtime import Runtime, open_runtime
 
 _CLEAR = 0.1
-"""How far above the reject score a detection of the reference must lie: no backend may flip a golden verdict."""
+"""How far above the reject score a detection of the reference must lie: no backend may flip a golden verdict.
+
+Half of the way to 1 is enough where there is less room: above a reject score of 0.99 nothing lies 0.1 higher.
+"""
 _CLEAR_PASS = 0.7
 """A pass is clear where no proposal reaches this share of its class's accept score."""
 _SAME_BOX = 0.7
@@ -89,8 +92,12 @@ def _clear_detections(runtime: Runtime, part: IntakePicture) -> tuple[Detection,
         proposals = runtime.detect(part.pixels_rgb, masks_from=1.0)
         clear = all(p.confidence <= limits[p.class_name].accept_below * _CLEAR_PASS for p in proposals)
         return () if clear else None
-    far = [d for d in verdict.detections if d.confidence >= limits[d.class_name].reject_above + _CLEAR]
+    far = [d for d in verdict.detections if d.confidence >= _clear_from(limits[d.class_name].reject_above)]
     return tuple(far) or None
+
+
+def _clear_from(reject_above: float) -> float:
+    return reject_above + min(_CLEAR, (1.0 - reject_above) / 2.0)
 
 
 def _shows_what_is_annotated(clear: Sequence[Detection], picture: Picture) -> bool:

@@ -10,8 +10,10 @@ from torch.nn import functional
 from flows.tasks.surface_network import CLASS_STRIDE, STRIDE, SurfaceOutputs
 from flows.tasks.surface_pictures import UNKNOWN, Batch
 
-_HARDEST_SHARE: Final = 0.03
-"""Share of a picture's good pixels that teach: those most like a defect; the others are clear to the network."""
+_HARDEST_SHARE: Final = 0.01
+"""Share of a picture's good pixels that count once more: those most like a defect."""
+_OF_DEFECTS, _OF_HARDEST, _OF_ALL_GOOD = 0.5, 0.25, 3.0
+"""Weights of the three means of which the loss of the pixels is made."""
 _UNKNOWN_WEIGHT: Final = 0.5
 _CLEAREST: Final = 12
 """Of a region of which only the box is known, so many cells must say *defect*; no more is known of it."""
@@ -52,29 +54,38 @@ def surface_losses(found: SurfaceOutputs, batch: Batch) -> SurfaceLosses:
 
 
 def _pixels(defect: torch.Tensor, target: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
-    """Return the cross-entropy, half of it from the defective pixels and half from the hardest good ones.
+    """Return the cross-entropy: of the defective pixels, of all good ones, and of the hardest good ones once more.
 
     Each picture counts once, however small its defect: averaged over all pixels instead, a pore of a thousandth of the
-    picture would teach next to nothing.
+    picture would teach next to nothing. The hardest good ones alone would not do: what is hard changes from step to
+    step, and the rest of the map drifts meanwhile.
     """
     each = functional.binary_cross_entropy_with_logits(defect, target, reduction="none").flatten(1)
     wanted, counted = target.flatten(1), counted.flatten(1)
     of_defects = (each * wanted).sum(1) / wanted.sum(1).clamp_min(1.0)
     has_defect = (wanted.sum(1) > 0).float()
-    hardest = max(1, round(each.shape[1] * _HARDEST_SHARE))
-    of_good = (each * (1.0 - wanted) * counted).topk(hardest, 1).values.mean(1)
-    return (of_defects.sum() / has_defect.sum().clamp_min(1.0) + of_good.mean()) / 2.0
+    good = each * (1.0 - wanted) * counted
+    hardest = good.topk(max(1, round(each.shape[1] * _HARDEST_SHARE)), 1).values
+    mean_of_defects = of_defects.sum() / has_defect.sum().clamp_min(1.0)
+    return _OF_DEFECTS * mean_of_defects + _OF_HARDEST * hardest.mean() + _OF_ALL_GOOD * good.mean()
 
 
 def _overlap(defect: torch.Tensor, target: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
-    """Return one minus the soft Dice of the pictures with an outlined defect."""
+    """Return one minus the soft Dice of the pictures with an outlined defect, with squares in its denominator.
+
+    With plain sums a faint 0.03 over nine thousand good cells outweighs a pore of twenty, and the overlap says nothing
+    of the pore; squared, it is 8 against 20.
+
+    Source:
+        Milletari et al. (2016), V-Net: the Dice coefficient with squared sums.
+    """
     outlined = target.flatten(1).sum(1) > 0
     if not outlined.any():
         return defect.sum() * 0.0
     score = (torch.sigmoid(defect) * counted)[outlined].flatten(1)
     wanted = (target * counted)[outlined].flatten(1)
     both = 2.0 * (score * wanted).sum(1) + 1.0
-    return (1.0 - both / (score.sum(1) + wanted.sum(1) + 1.0)).mean()
+    return (1.0 - both / (score.square().sum(1) + wanted.square().sum(1) + 1.0)).mean()
 
 
 def _classes(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,9 @@ _MIDDLE: Final = 0.25
 """Half axes of the ellipse in the middle of a smaller box, as shares of its sides, that is taken for defective."""
 _GRAIN: Final = 1000
 _FEWEST_PER_EPOCH: Final = 400
+_WHOLE_EVERY: Final = 4
+_NEAR_EDGE: Final = 0.1
+"""The pixel that a window is laid around lies no nearer to its edge than this share of the side."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -133,7 +136,13 @@ class SurfacePictures:
         return math.ceil(max(2 * max(len(self._good), len(self._defective)), _FEWEST_PER_EPOCH) / size)
 
     def batches(
-        self, size: int, vary: Augmentation, rng: np.random.Generator, *, shrink: float = 1.0
+        self,
+        size: int,
+        vary: Augmentation,
+        rng: np.random.Generator,
+        *,
+        shrink: float = 1.0,
+        window_px: int = 0,
     ) -> Iterator[Batch]:
         """Yield one epoch; half of each batch is defective, half good.
 
@@ -145,14 +154,18 @@ class SurfacePictures:
             vary: How they are varied.
             rng: Makes the epoch repeatable.
             shrink: The input's side for this epoch as a share of the whole one.
+            window_px: Show windows of this side, a multiple of 32, those of defective pictures with a defect in them.
+                Every fourth batch is of whole pictures all the same, for what is wider than a window; with 0 all are.
         """
         height, width = (max(32, round(side * shrink / 32) * 32) for side in self._input_hw)
+        window_hw = (min(window_px or height, height), min(window_px or width, width))
         good = _in_turns(self._good, rng)
-        for _ in range(self.batches_per_epoch(size)):
+        for number in range(self.batches_per_epoch(size)):
+            shown_hw = window_hw if (number + 1) % _WHOLE_EVERY else (height, width)
             wanted = size if not self._good else size // 2 if self._defective else 0
             chosen = list(rng.choice(self._defective, wanted, p=self._weights)) if wanted else []
             chosen += [next(good) for _ in range(size - wanted)]
-            yield to_batch([varied(self._all[int(k)], (height, width), vary, rng) for k in chosen])
+            yield to_batch([varied(self._all[int(k)], (height, width), vary, rng, shown_hw) for k in chosen])
 
 
 def _weights_by_class(defective: Sequence[Picture]) -> npt.NDArray[np.float64] | None:
@@ -178,19 +191,40 @@ def to_batch(shown: Sequence[Labelled]) -> Batch:
     return Batch(pixels, labels, defective)
 
 
-def varied(one: Labelled, input_hw: tuple[int, int], vary: Augmentation, rng: np.random.Generator) -> Labelled:
-    """Return a picture fitted into the input, turned, moved, lit and blurred at random.
+def varied(
+    one: Labelled,
+    input_hw: tuple[int, int],
+    vary: Augmentation,
+    rng: np.random.Generator,
+    window_hw: tuple[int, int] | None = None,
+) -> Labelled:
+    """Return a picture fitted into the input, turned, moved, lit and blurred at random, or a window of that.
 
-    A defect is not moved out of the picture: then it stays where it is and is only mirrored.
+    A defect is not moved out of the picture: then it stays where it is and is only mirrored. Of a defective picture a
+    window shows a defect; it costs as much less than the whole as it is smaller, and has as many defective pixels.
     """
+    size_hw = window_hw or input_hw
     for still in (False, True):
         matrix = _movement(one.labels.shape, input_hw, vary, rng, still=still)
-        labels = cv2.warpAffine(one.labels, matrix, input_hw[::-1], flags=cv2.INTER_NEAREST).astype(np.uint8)
+        if size_hw != input_hw:
+            matrix[:, 2] += _into_window(one.labels, matrix, size_hw, rng)
+        labels = cv2.warpAffine(one.labels, matrix, size_hw[::-1], flags=cv2.INTER_NEAREST).astype(np.uint8)
         if labels.any() or not one.labels.any():
             break
-    pixels = cv2.warpAffine(one.pixels, matrix, input_hw[::-1], flags=cv2.INTER_LINEAR, borderValue=(PAD_VALUE,) * 3)
-    inside = cv2.warpAffine(np.ones_like(one.labels), matrix, input_hw[::-1], flags=cv2.INTER_NEAREST)
+    pixels = cv2.warpAffine(one.pixels, matrix, size_hw[::-1], flags=cv2.INTER_LINEAR, borderValue=(PAD_VALUE,) * 3)
+    inside = cv2.warpAffine(np.ones_like(one.labels), matrix, size_hw[::-1], flags=cv2.INTER_NEAREST)
     return Labelled(_lit(pixels.astype(np.uint8, copy=False), inside.astype(np.uint8), vary, rng), labels)
+
+
+def _into_window(
+    labels: Bytes, matrix: npt.NDArray[np.float64], window_hw: tuple[int, int], rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Return the shift (x, y) that brings a pixel drawn at random, of a defect if there is one, into the window."""
+    marked = np.flatnonzero(labels)
+    drawn = marked[rng.integers(marked.size)] if marked.size else rng.integers(labels.size)
+    row, column = divmod(int(drawn), labels.shape[1])
+    place = rng.uniform(_NEAR_EDGE, 1.0 - _NEAR_EDGE, 2) * np.array(window_hw[::-1])
+    return np.asarray(place - matrix @ np.array([column, row, 1.0]), np.float64)
 
 
 def _movement(

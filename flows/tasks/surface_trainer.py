@@ -28,7 +28,7 @@ from flows.tasks.trainer import (
     shape_of_input,
 )
 
-SURFACE_ARCHITECTURE: Final = "ussop-surface-1"
+SURFACE_ARCHITECTURE: Final = "ussop-surface-2"
 _WEIGHT_DECAY: Final = 0.02
 _LONGEST_STEP: Final = 5.0
 _AVERAGED_OVER: Final = 0.995
@@ -58,6 +58,7 @@ class SurfaceTrainer:
         """
         started = time.monotonic()
         torch.set_num_threads(options.threads)
+        torch.set_flush_denormal(True)  # such numbers count for nothing here and slow a processor down
         torch.manual_seed(options.seed)
         shape_hw = shape_of_input(training_set, options)
         network = SurfaceNetwork(len(training_set.class_names))
@@ -107,9 +108,11 @@ class _Course:
         options = self._options
         is_early = options.small_input_px > 0 and epoch <= round(options.epochs * options.small_share)
         shrink = options.small_input_px / options.input_px if is_early else 1.0
+        window_px = options.window_px if epoch <= round(options.epochs * options.window_share) else 0
         sums, batches = np.zeros(len(SurfaceLosses._fields)), 0
         self._network.train()
-        for batch in pictures.batches(options.batch, options.augmentation, self._rng, shrink=shrink):
+        vary = options.augmentation
+        for batch in pictures.batches(options.batch, vary, self._rng, shrink=shrink, window_px=window_px):
             for group in self._optimiser.param_groups:
                 group["lr"] = options.learning_rate * self._share_of_rate(pictures)
             shown = batch.to(options.device)

@@ -77,6 +77,9 @@ class TrainingOptions:
         bfloat16: Compute the forward pass in bfloat16 (twice as fast on CPUs with AVX512_BF16), the loss in float32.
         small_input_px: Side for the first part of the run, 0 for none: early epochs need no fine detail.
         small_share: The share of the epochs run at `small_input_px`.
+        window_px: Side of the windows around defects that the first part of the run shows instead of whole pictures, a
+            multiple of 32; 0 for none. The surface trainer alone.
+        window_share: The share of the epochs run on windows.
         square_share: The last share of the epochs run on square pictures; 0 for a network whose input has the shape of
             the pictures, where these have one shape. Padding 4:3 to 1:1 costs a quarter of the time, live too.
         one_to_one_after: The share of the epochs after which the head that inspects (one box per object) starts over as
@@ -97,6 +100,8 @@ class TrainingOptions:
     bfloat16: bool = True
     small_input_px: int = 0
     small_share: float = 0.0
+    window_px: int = 0
+    window_share: float = 0.0
     square_share: float = 0.0
     one_to_one_after: float = 0.6
     val_every: int = 5

@@ -41,6 +41,15 @@ def test_pasted_pictures_and_good_ones_make_up_the_share_when_both_are_asked_for
     assert sum(p.is_good for p in shown) / len(shown) == pytest.approx(0.75, abs=0.02)
 
 
+def test_recipe_pastes_when_it_is_the_one_for_surfaces(pictures: tuple[Picture, ...], tmp_path: Path) -> None:
+    how = FineTuning("v1", epochs=9, batch_size=4, learning_rate=0.001, recipe="surface")
+    shown = how.shown(pictures, tmp_path)
+    defective = sum(not p.is_good for p in pictures)
+    assert defective < sum(p.path.parent == tmp_path for p in shown) <= RECIPES["surface"].pasted * defective
+    options = how.options(None, pictures)
+    assert options.window_px == options.input_px // 2
+
+
 def test_input_fits_the_defects_when_there_is_no_version_to_start_from(pictures: tuple[Picture, ...]) -> None:
     assert _how().options(None, pictures).input_px == choose_input_size(pictures)
     assert _how(input_px=96).options(None, pictures).input_px == 96

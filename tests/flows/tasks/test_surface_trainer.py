@@ -20,8 +20,8 @@ from flows.tasks.recipes import RECIPES, choose_recipe
 from flows.tasks.restore_weights import RestoreError
 from flows.tasks.surface_figures import auroc
 from flows.tasks.surface_loss import surface_losses
-from flows.tasks.surface_network import SurfaceNetwork
-from flows.tasks.surface_pictures import UNKNOWN, SurfacePictures, read_labelled, to_batch, varied
+from flows.tasks.surface_network import SurfaceNetwork, SurfaceOutputs
+from flows.tasks.surface_pictures import UNKNOWN, Batch, SurfacePictures, read_labelled, to_batch, varied
 from flows.tasks.surface_restore import restore_state, restore_surface
 from flows.tasks.surface_trainer import SurfaceTrainer
 from flows.tasks.trainer import Augmentation, TrainedWeights, TrainingSet, TrainingStoppedError
@@ -180,6 +180,28 @@ def test_defect_stays_in_the_picture_when_it_is_moved_about(pictures: tuple[Pict
         shown = varied(one, (64, 96), wild, rng)
         assert shown.labels.shape == (64, 96)
         assert set(np.unique(shown.labels)) == {0, 1}
+
+
+def test_a_window_shows_a_defect_when_the_picture_has_one(pictures: tuple[Picture, ...]) -> None:
+    loaded = SurfacePictures(pictures, CLASSES, (64, 64))
+    batches = list(loaded.batches(8, Augmentation(translation=0.3), np.random.default_rng(1), window_px=32))
+    assert [batch.pixels.shape[-1] for batch in batches[:8]] == [32, 32, 32, 64] * 2
+    assert {int(batch.defective.sum()) for batch in batches} == {4}
+    whole = next(loaded.batches(8, Augmentation(), np.random.default_rng(1), window_px=128))
+    assert whole.pixels.shape == (8, 3, 64, 64)  # no window is larger than the picture
+
+
+def test_a_small_defect_weighs_as_much_as_the_good_cells_when_the_map_is_faint_everywhere() -> None:
+    labels = torch.zeros(1, 128, 128, dtype=torch.uint8)
+    labels[0, 10:18, 10:18] = 1
+    batch = Batch(torch.zeros(1, 3, 128, 128), labels, torch.ones(1, 1))
+    faint = torch.full((1, 1, 64, 64), -3.5)
+    found = SurfaceOutputs(faint, torch.zeros(1, 1, 32, 32), torch.zeros(1, 1))
+    right = faint.clone()
+    right[0, 0, 5:9, 5:9] = 3.5
+    overlap = surface_losses(found._replace(defect=right), batch).overlap
+    assert surface_losses(found, batch).overlap > 0.9
+    assert overlap < 0.15  # with plain sums the faint background alone would keep it above 0.75
 
 
 def test_a_box_without_an_outline_teaches_that_something_is_there(tmp_path: Path) -> None:
