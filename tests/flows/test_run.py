@@ -16,7 +16,8 @@ from mlflow import MlflowClient
 from models.bundle import Bundle
 from registry.publish import publish_bundle
 from tests.mlflow_server import ROOT, free_port
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 PYTHON = [sys.executable, "-m", "flows.run"]
