@@ -4,14 +4,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-_READY_DEADLINE_S = 90.0
+from tests.waiting import wait_until
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -24,9 +24,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(data_dir: Path) -> Iterator[str]:
-    """The base URL of a server on its own folder; it ends with the block."""
-    port = free_port()
+def mlflow_server(data_dir: Path, port: int = 0) -> Iterator[str]:
+    """The base URL of a server on its own folder, on a free port unless told which; it ends with the block."""
+    port = port or free_port()
     command = [sys.executable, "-m", "registry.server", "--data-dir", str(data_dir), "--port", str(port)]
     with (data_dir.parent / "mlflow.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ}, stdout=log, stderr=log)
@@ -40,11 +40,11 @@ def mlflow_server(data_dir: Path) -> Iterator[str]:
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _READY_DEADLINE_S
-    while time.monotonic() < deadline and process.poll() is None:
+    def answers() -> bool:
+        assert process.poll() is None, f"MLflow ended:\n{log.read_text()[-2000:]}"
         try:
-            if httpx.get(f"{url}/health", timeout=2.0, trust_env=False).status_code == 200:
-                return
+            return httpx.get(f"{url}/health", timeout=2.0, trust_env=False).status_code == 200
         except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(f"MLflow did not start:\n{log.read_text()[-2000:]}")
+            return False
+
+    wait_until(answers, "MLflow answers")

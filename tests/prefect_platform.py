@@ -4,9 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,7 @@ import httpx
 import psutil
 
 from tests.mlflow_server import ROOT, free_port, mlflow_server
-
-_DEADLINE_S = 120.0
-
-
-def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = _DEADLINE_S) -> Any:
-    """The first true value of a condition, asked five times a second."""
-    deadline = time.monotonic() + deadline_s
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.2)
-    raise AssertionError(f"not within {deadline_s:g} s: {what}")
+from tests.waiting import wait_until
 
 
 def process_of(flow_run: str) -> psutil.Process | None:
@@ -134,14 +121,15 @@ class PrefectPlatform:
 
 @contextmanager
 def prefect_platform(folder: Path) -> Iterator[PrefectPlatform]:
-    """The three processes on a data folder of their own; they end with the block."""
+    """The three processes on a data folder of their own; they start beside each other and end with the block."""
     (folder / "mlflow").mkdir(parents=True)
-    with mlflow_server(folder / "mlflow") as mlflow_url:
-        platform = PrefectPlatform(folder, mlflow_url, free_port())
-        try:
-            platform.start("server")
-            platform.wait_for_server()
-            platform.start("host")
-            yield platform
-        finally:
-            platform.stop_all()
+    mlflow_port = free_port()
+    platform = PrefectPlatform(folder, f"http://127.0.0.1:{mlflow_port}", free_port())
+    with ExitStack() as ending:
+        ending.callback(platform.stop_all)  # also where MLflow does not start
+        platform.start("server")
+        platform.start("host")  # it waits for the server by itself
+        ending.enter_context(mlflow_server(folder / "mlflow", mlflow_port))
+        ending.callback(platform.stop_all)  # before MLflow ends: a run may have a word to say at its end
+        platform.wait_for_server()
+        yield platform

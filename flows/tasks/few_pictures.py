@@ -22,20 +22,20 @@ def choose_input_size(pictures: Sequence[Picture], *, least_px: int = 256, most_
 
     Args:
         pictures: Training pictures; good ones do not count.
-        least_px: Smallest answer, a multiple of 32.
+        least_px: Smallest answer for pictures that are as large, a multiple of 32.
         most_px: Largest answer, a multiple of 32; beyond it pictures are better cut into tiles.
     """
+    longest = float(np.median([max(p.shape_hw) for p in pictures]))
+    least = min(math.ceil(longest / _STRIDE_PX) * _STRIDE_PX, least_px)
     shares = [
         min(a.box_xyxy[2] - a.box_xyxy[0], a.box_xyxy[3] - a.box_xyxy[1]) / max(p.shape_hw)
         for p in pictures
         for a in p.annotations
     ]
     if not shares:
-        return least_px
+        return least
     wanted = _SMALLEST_SIDE_PX / max(float(np.quantile(shares, 0.1)), 1e-6)
-    longest = float(np.median([max(p.shape_hw) for p in pictures]))
-    sides = (min(wanted, longest) / _STRIDE_PX, least_px / _STRIDE_PX)
-    return min(max(math.ceil(side) for side in sides) * _STRIDE_PX, most_px)
+    return min(max(math.ceil(min(wanted, longest) / _STRIDE_PX) * _STRIDE_PX, least), most_px)
 
 
 def at_share(pictures: Sequence[Picture], good_share: float, *, seed: int = 7) -> tuple[Picture, ...]:

@@ -20,7 +20,8 @@ from serving.command.service_account import ensure_service_account
 from serving.secrets_file import with_secret_key
 from serving.settings import Settings
 from tests.mlflow_server import ROOT
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform
+from tests.waiting import wait_until
 
 _PASSWORD = "correct horse battery"
 

@@ -20,7 +20,8 @@ from registry.publish import publish_bundle
 from registry.rest import MlflowRest
 from registry.version import CANDIDATE, DEPLOYED, MODEL_NAME
 from tests.flows.in_flow import run_in_flow
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")

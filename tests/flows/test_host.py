@@ -12,7 +12,8 @@ from registry.publish import publish_bundle
 from registry.rest import MlflowRest
 from registry.version import DEPLOYED, MODEL_NAME
 from tests.flows.in_flow import start_in_flow
-from tests.prefect_platform import PrefectPlatform, process_of, wait_until
+from tests.prefect_platform import PrefectPlatform, process_of
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 

@@ -13,7 +13,8 @@ from models.bundle import Bundle
 from tests.contracts.reference import content_as_documented
 from tests.flows.api_process import Api, api_process
 from tests.pictures import png_bytes, square_picture
-from tests.prefect_platform import PrefectPlatform, process_of, wait_until
+from tests.prefect_platform import PrefectPlatform, process_of
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 

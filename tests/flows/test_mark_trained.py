@@ -7,8 +7,9 @@ import pytest
 from models.bundle import Bundle
 from tests.flows.api_process import Api, api_process
 from tests.flows.in_flow import run_in_flow, start_in_flow
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform
 from tests.serving.datasets.archives import coco_files, zip_of
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 IMPORTS = "from flows.fine_tune import _tell_api"

@@ -13,8 +13,9 @@ from serving.database import open_database
 from serving.media.store import MediaStore
 from serving.settings import Settings
 from tests.flows.api_process import Api, api_process
-from tests.prefect_platform import PrefectPlatform, process_of, wait_until
+from tests.prefect_platform import PrefectPlatform, process_of
 from tests.serving.storage.stock import CONTENT, Stock
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 

@@ -16,7 +16,8 @@ from mlflow import MlflowClient
 from models.bundle import Bundle
 from registry.publish import publish_bundle
 from tests.mlflow_server import ROOT, free_port
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 PYTHON = [sys.executable, "-m", "flows.run"]
@@ -32,7 +33,7 @@ def version(platform: PrefectPlatform, tiny_bundle: Bundle) -> str:
 def _run(platform: PrefectPlatform, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     environment = {**platform.environment, "PREFECT_LOGGING_LEVEL": "INFO", **variables}
     return subprocess.run(
-        [*PYTHON, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False
+        [*PYTHON, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 
@@ -75,7 +76,7 @@ def test_same_is_reached_by_the_platforms_own_command(platform: PrefectPlatform,
         env=platform.environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,8 @@ from serving.database import Database, create_engine
 from serving.events.outbox import publish
 from tests.flows.api_process import Api, api_process
 from tests.pictures import png_bytes, square_picture
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 

@@ -1,6 +1,7 @@
 /** A version's card says the few figures worth a place, and in words what its test parts prove. */
 import { describe, expect, it } from "vitest";
-import { figuresOf, proofsOf } from "../src/pages/models/model-data";
+import { actionsOf, figuresOf, proofsOf } from "../src/pages/models/model-data";
+import type { Version } from "../src/pages/models/model-data";
 
 const METRICS = {
   box_ap50: 0.61,
@@ -36,5 +37,19 @@ describe("what test parts prove", () => {
 
   it("is silent about a version that says nothing of it", () => {
     expect(proofsOf({ box_ap50: 0.5, escape_rate: 0.1 })).toEqual([]);
+  });
+});
+
+describe("what may be done with a version", () => {
+  const version = { active: false, status: "candidate", gate: null, run_id: "r" } as Version;
+
+  it("takes a word for a candidate that the gate blocked or has not judged", () => {
+    expect(actionsOf(version).override).toBe(true);
+    expect(actionsOf({ ...version, gate: "blocked" }).override).toBe(true);
+  });
+
+  it("takes none where the gate let it through, or nobody asked for one", () => {
+    expect(actionsOf({ ...version, gate: "passed" }).override).toBe(false);
+    expect(actionsOf({ ...version, status: "archived" }).override).toBe(false);
   });
 });

@@ -106,6 +106,8 @@ def _picture(side_px: float, longest_px: int = 400) -> Picture:
         (8.0, 400, 320),
         (2.0, 400, 416),  # the camera saw no more
         (3.0, 4000, 640),
+        (16.0, 64, 64),  # nor of a small picture
+        (2.0, 100, 128),
     ],
 )
 def test_input_is_as_large_as_the_defects_ask_for_when_chosen(side_px: float, longest_px: int, wanted: int) -> None:

@@ -17,10 +17,10 @@ from serving.app import create_app
 from serving.database import Database
 from serving.metrics.registry import Metrics
 from serving.settings import Settings
-from tests.prefect_platform import wait_until
 from tests.serving.alerts.line import add_parts, all_alerts, open_alerts
 from tests.serving.conftest import bearer, log_in
 from tests.serving.server import serve
+from tests.waiting import wait_until
 
 _NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

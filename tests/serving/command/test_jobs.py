@@ -19,7 +19,7 @@ from serving.command.supervision import configuration
 from serving.errors import ConfigurationError
 from serving.settings import Settings
 from tests.mlflow_server import ROOT, free_port
-from tests.prefect_platform import wait_until
+from tests.waiting import wait_until
 
 _DEADLINE_S = 240.0
 

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from serving.app import create_app
 from serving.settings import Settings
-from tests.prefect_platform import wait_until
 from tests.serving.alerts.line import add_parts
 from tests.serving.conftest import bearer, log_in
 from tests.serving.server import serve
+from tests.waiting import wait_until
 
 _PATH = "/api/v1/config"
 

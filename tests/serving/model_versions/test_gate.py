@@ -23,11 +23,12 @@ from serving.platform import Platform
 from serving.settings import Settings
 from serving.tables import AuditEntry
 from tests.flows.tasks.square_finder import CLASSES, square_pictures
-from tests.prefect_platform import PrefectPlatform, prefect_platform, wait_until
+from tests.prefect_platform import PrefectPlatform, prefect_platform
 from tests.serving.conftest import bearer, log_in
 from tests.serving.model_versions.conftest import Publish, inspected, port_of, publisher
 from tests.serving.server import serve
 from tests.tiny_bundle import build_tiny_bundle
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 DIGEST = "d" * 64  # as the publisher tags each version

@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from models.bundle import Bundle
 from registry.rest import MlflowRest
 from registry.version import CANDIDATE, DEPLOYED, MODEL_NAME, TAG_BUNDLE_DIGEST
-from tests.prefect_platform import wait_until
 from tests.serving.conftest import bearer, log_in
 from tests.serving.model_versions.conftest import Publish, inspected
 from tests.tiny_bundle import build_tiny_bundle
+from tests.waiting import wait_until
 
 _DEADLINE_S = 30.0
 

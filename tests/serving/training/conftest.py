@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.mlflow_server import free_port
-from tests.prefect_platform import PrefectPlatform, wait_until
+from tests.prefect_platform import PrefectPlatform
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)

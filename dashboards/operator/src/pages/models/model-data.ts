@@ -39,7 +39,9 @@ export function actionsOf(version: Version): { deploy: boolean; rollback: boolea
   const rollback = isFree && version.status === "previous";
   const isJudged = version.gate === "passed" || version.gate === "overridden";
   const gate = isFree && !rollback && version.run_id !== null && !isJudged;
-  return { deploy: isFree && !rollback, rollback, gate, override: version.gate === "blocked" };
+  // A candidate that was not judged is refused as well, unless somebody gives their word for it.
+  const isUnjudged = version.gate === null && version.status === "candidate";
+  return { deploy: isFree && !rollback, rollback, gate, override: version.gate === "blocked" || isUnjudged };
 }
 
 /** The version that inspects; while a swap is under way that which this machine still runs. */

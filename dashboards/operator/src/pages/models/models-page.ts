@@ -121,7 +121,7 @@ export class ModelsPage extends UssopElement {
       @wa-hide=${(event: Event) => event.target === event.currentTarget && close()}>
       ${asked ? html`<p>${t(`models.${asked.act}_ask`, { version: asked.version.version })}</p>` : nothing}
       ${needsReason
-        ? html`<wa-input label=${t("models.override")} maxlength="1000" .value=${this.reason}
+        ? html`<wa-input label=${t(asked.version.gate === null ? "models.override_unjudged" : "models.override")} maxlength="1000" .value=${this.reason}
             @input=${(event: Event) => (this.reason = (event.target as HTMLInputElement).value)}></wa-input>`
         : nothing}
       <wa-button slot="footer" appearance="outlined" @click=${close}>${t("app.cancel")}</wa-button>

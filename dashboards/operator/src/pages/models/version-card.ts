@@ -8,14 +8,11 @@ import { locale, t } from "../../i18n/locale";
 import "../../parts/icon";
 import { gateHeadlines } from "../../parts/said-data";
 import { shared } from "../../styles/shared";
+import { figureWords } from "./figure-data";
 import { actionsOf, figuresOf, proofsOf } from "./model-data";
 import type { Version } from "./model-data";
 
 export type Act = "deploy" | "rollback" | "gate";
-
-const KNOWN = ["escape", "overkill", "uncertain", "box_ap50"] as const;
-const SHARES: ReadonlySet<string> = new Set(["escape", "overkill", "uncertain"]);
-const isKnown = (name: string): name is (typeof KNOWN)[number] => KNOWN.some((one) => one === name);
 
 @customElement("ussop-version-card")
 export class VersionCard extends UssopElement {
@@ -89,7 +86,7 @@ export class VersionCard extends UssopElement {
 
   override render() {
     const one = this.version;
-    const figures = figuresOf(one.metrics);
+    const figures = figuresOf(one.metrics).map(figureWords);
     const below = this.busy ? html`<p class="row" role="status"><wa-spinner></wa-spinner>${this.busy}</p>` : this.buttons();
     if (this.bare) return html`<div class="row"><span class="tag ${one.status}">${t(`models.status_${one.status}`)}</span>${below}</div>`;
     return html`<article class="card ${one.active ? "active" : ""}">
@@ -104,7 +101,7 @@ export class VersionCard extends UssopElement {
       <p class="quiet small">${this.facts().join(" · ")}</p>
       ${one.gate_reasons ? html`<p class="small">${gateHeadlines(one.gate_reasons, one.gate_reason_codes)}</p>` : nothing}
       ${figures.length > 0
-        ? html`<dl>${figures.map((figure) => html`<div><dt>${isKnown(figure.name) ? t(`compare.${figure.name}`) : figure.name.replaceAll("_", " ")}</dt><dd class="number">${SHARES.has(figure.name) ? locale.percent(figure.value, 1) : locale.number(figure.value, figure.value < 10 ? 3 : 0)}</dd></div>`)}</dl>`
+        ? html`<dl>${figures.map((figure) => html`<div><dt>${figure.name}</dt><dd class="number">${figure.value}</dd></div>`)}</dl>`
         : nothing}
       ${proofsOf(one.metrics).map((proof) => html`<p class="small proof">${t(`models.proof_${proof.kind}`, { share: locale.percent(proof.share, 1), limit: locale.percent(proof.atMost, 1) })}
         ${t(proof.state === "missing" ? `models.proof_missing_${proof.kind}` : `models.proof_${proof.state}`, { allowed: locale.percent(proof.allowed, 1), parts: locale.number(proof.parts) })}</p>`)}
