@@ -1,7 +1,9 @@
 """`make bench`: every measurement of the serving side, in one run."""
 
+import os
 import tempfile
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -12,23 +14,36 @@ from models.bundle import Bundle, load_bundle
 from tests.bench.concurrency import ConcurrencyResult, concurrency_table, measure_concurrency
 from tests.bench.footprint import footprint_table, measure_footprint
 from tests.bench.growth import SIZES, measured_growth
-from tests.bench.inspect_latency import LatencyResult, measure_latency, simulated_pictures
+from tests.bench.inspect_latency import LatencyResult, folder_pictures, measure_latency, simulated_pictures
 from tests.bench.peers import PeerResult, measure_peers, peers_table
 from tests.bench.platform import running_platform
 from tests.bench.plot import write_bars
 from tests.bench.report import circumstances, replace_block, table, write_json
 
-STARTER = Path(__file__).resolve().parents[2] / "models" / "starter"
+_ROOT = Path(__file__).resolve().parents[2]
+STARTER = _ROOT / "models" / "starter"
+# Real pictures, where they lie beside the checkout: 816 magnetic tiles.
+_REAL = Path(os.environ.get("USSOP_REAL_DATA", _ROOT.parent / "shared" / "data" / "magnetic-tile")) / "images"
+_MOST_PICTURES = 40
 
 
 def main(
     rounds: Annotated[int, typer.Option(help="Requests per measurement")] = 600,
-    pictures: Annotated[Path | None, typer.Option(help="Folder of JPEG pictures; simulated parts without it")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder of JPEG pictures; the magnetic tiles without it, where they are there")
+    ] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Simulated parts in any case")] = False,
     write: Annotated[bool, typer.Option(help="Write the results into docs/")] = True,
     short: Annotated[bool, typer.Option("--short", help="/inspect alone: no peers, footprint and growth")] = False,
 ) -> None:
     """Measures `/inspect` against decode + inference and against peers, and what the platform takes of its machine."""
-    bundle, content = load_bundle(STARTER), simulated_pictures(40, pictures)
+    folder_of_pictures = None if simulated else pictures or (_REAL if _REAL.is_dir() else None)
+    if folder_of_pictures is None:
+        content, source = simulated_pictures(_MOST_PICTURES), "simulated parts, 640 x 480 JPEG"
+    else:
+        content = folder_pictures(_MOST_PICTURES, folder_of_pictures)
+        source = f"{len(content)} JPEG pictures of {'/'.join(folder_of_pictures.parts[-2:])}"
+    bundle = load_bundle(STARTER)
     precisions: list[Precision] = ["f32", "int8"] if bundle.manifest.openvino_int8 else ["f32"]
     results: list[LatencyResult] = []
     crowds: list[ConcurrencyResult] = []
@@ -45,7 +60,6 @@ def main(
                 crowds.append(measure_concurrency(client, bundle, content, precision, rounds))
                 typer.echo(f"{precision}: {crowds[-1].ratio:.3f} of the network's own throughput")
     facts = circumstances("make bench")
-    source = "simulated parts, 640 x 480 JPEG" if pictures is None else f"JPEG pictures of {pictures.name}"
     text = _markdown(results, starts_s, rounds, source, facts)
     crowd_text = f"{_heading(rounds, source, facts)} Parts per second.\n\n{concurrency_table(crowds)}"
     typer.echo(f"{text}\n\n{crowd_text}")
@@ -89,7 +103,8 @@ def _peers(
         "Ussop, `/inspect` over HTTP, stored": ours.request_p50_ms,
     }
     heading = (
-        f"{facts['date']} · {facts['cpu']} · load {facts['load_1min']} · `{facts['command']}`, one picture at a time."
+        f"{facts['date']} · {facts['cpu']} · load {facts['load_1min']} · `{facts['command']}`, one picture at a time · "
+        f"ultralytics {version('ultralytics')}."
     )
     text = f"{heading}\n\n{peers_table(found, own)}"
     typer.echo(text)
@@ -151,6 +166,7 @@ def _markdown(
 def _heading(rounds: int, source: str, facts: dict[str, object]) -> str:
     return (
         f"{facts['date']} · {facts['cpu']} · load before {facts['load_1min']} · `{facts['command']}` · {source} · "
+        f"{facts['versions']} · "
         f"{rounds} requests each, durable writes on."
     )
 

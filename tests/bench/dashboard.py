@@ -191,7 +191,7 @@ def _inspect(client: httpx.Client, picture: bytes, part: str) -> dict[str, Any]:
 
 def _verdict_to_screen(page: Page, client: httpx.Client, rounds: int) -> list[list[str]]:
     """From the moment at which the sender has the verdict to the frame in which the page shows it."""
-    pictures = simulated_pictures(10, None)
+    pictures = simulated_pictures(10)
     _inspect(client, pictures[0], "first")
     page.locator("ussop-station-view").wait_for()
     watched = _watch(page)
@@ -242,7 +242,7 @@ def _listening(client: httpx.Client) -> list[psutil.Process]:
 
 def _reviewing(browser: Browser, client: httpx.Client) -> list[list[str]]:
     """From the key that saves to the frame in which the next picture can be worked on."""
-    pictures = simulated_pictures(_REVIEWED + 1, None)
+    pictures = simulated_pictures(_REVIEWED + 1)
     reason = [{"strategy": "uncertainty", "score": 0.5}]
     ids = [_inspect(client, picture, f"R-{number}")["id"] for number, picture in enumerate(pictures)]
     items = {"items": [{"inspection_id": one, "reasons": reason} for one in ids]}

@@ -91,10 +91,14 @@ def measure_latency(
     )
 
 
-def simulated_pictures(count: int, folder: Path | None = None) -> list[bytes]:
-    """Encoded pictures: those of a folder if given, else simulated parts as JPEG."""
-    if folder is not None:
-        return [path.read_bytes() for path in sorted(folder.glob("*.jpg"))[:count]]
+def folder_pictures(count: int, folder: Path) -> list[bytes]:
+    """Encoded pictures of a folder, spread evenly over its names."""
+    paths = sorted(folder.glob("*.jpg"))
+    return [path.read_bytes() for path in paths[:: max(1, len(paths) // count)][:count]]
+
+
+def simulated_pictures(count: int) -> list[bytes]:
+    """Simulated parts as JPEG."""
     line = SimulatedLine(seed=4711)
     return [jpeg_bytes(line.part(index).pixels_rgb) for index in range(count)]
 

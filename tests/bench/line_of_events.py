@@ -121,7 +121,7 @@ def _real_pictures(client: httpx.Client, platform: Platform, stations: int) -> l
     login = {"username": "admin", "password": ADMIN_PASSWORD}
     token = client.post("/api/v1/auth/login", json=login).raise_for_status().json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
-    for number, picture in enumerate(simulated_pictures(stations, None)):
+    for number, picture in enumerate(simulated_pictures(stations)):
         files = {"file": ("part.jpg", picture, "image/jpeg")}
         data = {"station_id": f"line-{number}"}
         client.post("/api/v1/inspect", files=files, data=data, headers=headers).raise_for_status()

@@ -4,9 +4,11 @@ import json
 import os
 import platform
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+_NAMED = ("openvino", "onnxruntime", "fastapi", "uvicorn", "sqlalchemy")
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -15,6 +17,7 @@ def circumstances(command: str) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": f"{_cpu_name()}, {os.cpu_count()} cores",
+        "versions": ", ".join(f"{name} {version(name)}" for name in _NAMED) + f", Python {platform.python_version()}",
         "load_1min": round(os.getloadavg()[0], 2),
         "command": command,
     }
