@@ -1,5 +1,6 @@
 """A surface network learns squares, becomes a bundle that runs alike on every backend, and goes on from it."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,11 @@ def test_losses_fall_and_parts_are_told_apart_when_trained(trained: TrainedWeigh
     first, last = trained.reports
     assert all(last.losses[name] < first.losses[name] for name in ("pixels", "overlap", "classes", "part"))
     assert last.metrics["metrics/AUROC(part)"] > 0.95
+
+
+def test_smallest_numbers_count_again_when_a_training_has_ended(trained: TrainedWeights) -> None:
+    assert trained.epochs > 0
+    assert sys.float_info.min / 2 > 0.0
 
 
 def test_every_backend_gives_the_verdicts_that_the_pictures_ask_for_when_it_is_a_bundle(
