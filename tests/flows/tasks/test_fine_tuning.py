@@ -47,7 +47,8 @@ def test_recipe_pastes_when_it_is_the_one_for_surfaces(pictures: tuple[Picture, 
     defective = sum(not p.is_good for p in pictures)
     assert defective < sum(p.path.parent == tmp_path for p in shown) <= RECIPES["surface"].pasted * defective
     options = how.options(None, pictures)
-    assert options.window_px == options.input_px // 2
+    assert options.window_px % 32 == 0
+    assert abs(options.window_px - options.input_px / 2) <= 16
 
 
 def test_input_fits_the_defects_when_there_is_no_version_to_start_from(pictures: tuple[Picture, ...]) -> None:
