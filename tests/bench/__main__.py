@@ -3,7 +3,7 @@
 import os
 import tempfile
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Annotated
 
@@ -104,7 +104,7 @@ def _peers(
     }
     heading = (
         f"{facts['date']} · {facts['cpu']} · load {facts['load_1min']} · `{facts['command']}`, one picture at a time · "
-        f"ultralytics {version('ultralytics')}."
+        f"ultralytics {version(packages_distributions()['ultralytics'][0])}."  # there are packages for each OpenCV
     )
     text = f"{heading}\n\n{peers_table(found, own)}"
     typer.echo(text)
