@@ -8,14 +8,12 @@ import gc
 import importlib
 import sys
 
-_IMPORTED_FIRST = "serving.api_process"
-
 
 def run() -> None:
     """Import the API with the collector at rest, then serve; see `serving.api_process.run`."""
     gc.disable()
     try:
-        api_process = importlib.import_module(_IMPORTED_FIRST)
+        api_process = importlib.import_module("serving.api_process")
     finally:
         gc.enable()
     gc.freeze()

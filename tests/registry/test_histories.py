@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import pytest
-from hypothesis import HealthCheck, seed
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from mlflow import MlflowClient
 
 from models.bundle import Bundle
@@ -19,6 +17,7 @@ from registry.publish import delete_version, publish_bundle
 from registry.rest import MlflowRest
 from registry.sync import fetch_bundle
 from registry.version import CANDIDATE, DEPLOYED, MODEL_NAME, PREVIOUS, TAG_BUNDLE_DIGEST
+from tests.prove.histories import run_histories
 from tests.prove.plugin import Proof
 from tests.tiny_bundle import build_tiny_bundle
 
@@ -158,13 +157,5 @@ def test_registry_holds_what_the_model_says_when_anything_happens(
     machine.client, machine.rest, machine.store = client, rest, LocalStore(tmp_path / "store")
     machine.digests, machine.steps = digests, 0
     runs, steps = proof.size(short=(3, 15), full=(25, 40))
-    chosen = hypothesis_settings(
-        max_examples=runs,
-        stateful_step_count=steps,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    seed(proof.seed)(machine)
-    run_state_machine_as_test(machine, settings=chosen)
+    run_histories(machine, proof, runs=runs, steps=steps)
     proof.note(histories=runs, steps=machine.steps, divergences=0)

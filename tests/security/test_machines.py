@@ -13,13 +13,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, seed
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle as Known,
 )
-from hypothesis.stateful import RuleBasedStateMachine, consumes, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from models.bundle import Bundle, load_bundle
 from models.errors import ModelError
@@ -37,6 +35,7 @@ from serving.users import repository as users
 from serving.users import service as accounts
 from tests.contracts.running import Running
 from tests.pictures import png_bytes, square_picture
+from tests.prove.histories import run_histories
 from tests.prove.plugin import Proof
 from tests.serving.conftest import _CHEAP, PASSWORD
 
@@ -172,18 +171,6 @@ class SessionHistory(RuleBasedStateMachine):
             assert alive == should
 
 
-def _run(machine: type[RuleBasedStateMachine], proof: Proof, *, runs: int, steps: int) -> None:
-    chosen = hypothesis_settings(
-        max_examples=runs,
-        stateful_step_count=steps,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    seed(proof.seed)(machine)
-    run_state_machine_as_test(machine, settings=chosen)
-
-
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
     database = open_database(settings)
@@ -198,7 +185,7 @@ def test_sessions_live_and_die_as_the_model_says_when_anything_happens(
     machine = SessionHistory
     machine.database, machine.issuer, machine.steps = database, TokenIssuer(settings), 0
     runs, steps = proof.size(short=(3, 15), full=(60, 50))
-    _run(machine, proof, runs=runs, steps=steps)
+    run_histories(machine, proof, runs=runs, steps=steps)
     proof.note(histories=runs, steps=machine.steps, divergences=0)
 
 
@@ -305,7 +292,7 @@ def test_store_holds_what_the_model_says_when_anything_happens(
     machine = StoreHistory
     machine.folder, machine.sources, machine.steps = tmp_path / "stores", _variants(tiny_bundle, tmp_path), 0
     runs, steps = proof.size(short=(2, 12), full=(40, 50))
-    _run(machine, proof, runs=runs, steps=steps)
+    run_histories(machine, proof, runs=runs, steps=steps)
     proof.note(histories=runs, steps=machine.steps, divergences=0)
 
 
