@@ -7,11 +7,13 @@ from typing import Self
 from uuid import UUID
 
 import httpx
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.artifacts import create_progress_artifact
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.exceptions import PrefectException
 from prefect.logging import get_logger
 
-_INTERVAL_S = 1.0
+_INTERVAL_S = 2.0
 Watcher = Callable[[str, int, int], None]
 """Is told what is being done, how many steps are done, and of how many; in the flow's thread, so it must be quick."""
 _watchers: list[Watcher] = []
@@ -44,7 +46,7 @@ class Progress:
         return self
 
     def reached(self, done: int) -> None:
-        """Notes how many steps are done. Costs nothing; the newest value is written once a second."""
+        """Notes how many steps are done. Costs nothing; the newest value is written every two seconds."""
         self._done = done
         self._tell_watchers()
 
@@ -60,19 +62,22 @@ class Progress:
             watcher(self._description, self._done, self._total)
 
     def _write_until_ended(self) -> None:
-        written = 0
-        while not self._ended.wait(_INTERVAL_S):
-            if self._done != written:
-                written = self._done
-                self._write(written)
-        if self._done != written:
-            self._write(self._done)
-
-    def _write(self, done: int) -> None:
         if self._artifact_id is None:
             return
+        written = 0
+        # One client for all of them: `update_progress_artifact` makes one each time, which reads the authorities'
+        # certificates, a tenth of a second of a core.
+        with get_client(sync_client=True) as client:
+            while not self._ended.wait(_INTERVAL_S):
+                if self._done != written:
+                    written = self._done
+                    self._write(client, self._artifact_id, written)
+            if self._done != written:
+                self._write(client, self._artifact_id, self._done)
+
+    def _write(self, client: SyncPrefectClient, artifact_id: UUID, done: int) -> None:
         percent = min(100.0, 100.0 * done / self._total)
         try:
-            update_progress_artifact(artifact_id=self._artifact_id, progress=percent)
+            client.update_artifact(artifact_id, ArtifactUpdate(data=percent))
         except (httpx.HTTPError, PrefectException) as error:
             get_logger(__name__).debug("progress not written: %s", error)

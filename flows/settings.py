@@ -75,6 +75,13 @@ class FlowSettings(BaseSettings):
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
             # The default keeps every finished run for ever.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
+            # Work pools and paused runs, of which there are none here, are looked after every five seconds otherwise:
+            # half of what an idle server computes.
+            "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+            "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+            "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
+            "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "60",
+            "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "30",
             "PREFECT_RUNNER_POLL_FREQUENCY": "2",
             "DO_NOT_TRACK": "1",
             "MLFLOW_TRACKING_URI": self.mlflow_url,

@@ -54,7 +54,7 @@ def outline_of_mask(
     """
     x0, y0, x1, y1 = (float(v) for v in box_xyxy)
     window, origin_xy = _prototype_window(prototypes, (x0, y0, x1, y1), placement, input_hw)
-    logits = np.tensordot(coefficients, window, axes=1)
+    logits = (coefficients @ window.reshape(coefficients.size, -1)).reshape(window.shape[1:])
     per_input_px = prototypes.shape[2] / input_hw[1]
     return outline_of_field(logits, origin_xy, per_input_px, (x0, y0, x1, y1), placement, above=0.0)
 
@@ -84,11 +84,12 @@ def outline_of_field(
     columns, rows = max(1, round(width_px * shrink)), max(1, round(height_px * shrink))
     step_x, step_y = width_px / columns, height_px / rows
     # Centre of picture pixel -> position in the window; OpenCV counts from pixel centres, hence the halves.
-    scale_xy, left, top = placement.scale * cells_per_input_px, placement.left_px, placement.top_px
-    map_x = ((x0 + (np.arange(columns) + 0.5) * step_x) * scale_xy + left * cells_per_input_px) - 0.5
-    map_y = ((y0 + (np.arange(rows) + 0.5) * step_y) * scale_xy + top * cells_per_input_px) - 0.5
-    grid_x, grid_y = np.meshgrid((map_x - origin_xy[0]).astype(np.float32), (map_y - origin_xy[1]).astype(np.float32))
-    fine = cv2.remap(field, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cells_per_px = placement.scale * cells_per_input_px
+    first_x = (x0 + step_x / 2) * cells_per_px + placement.left_px * cells_per_input_px - 0.5 - origin_xy[0]
+    first_y = (y0 + step_y / 2) * cells_per_px + placement.top_px * cells_per_input_px - 0.5 - origin_xy[1]
+    to_window = np.array([[step_x * cells_per_px, 0.0, first_x], [0.0, step_y * cells_per_px, first_y]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    fine = cv2.warpAffine(field, to_window, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return _trace((fine > above).astype(np.uint8), (x0, y0), (step_x, step_y))
 
 
@@ -107,18 +108,18 @@ def _prototype_window(
 
 def _trace(mask: npt.NDArray[np.uint8], origin_xy: tuple[float, float], step_xy: tuple[float, float]) -> MaskOutline:
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    contours = sorted(contours, key=cv2.contourArea, reverse=True)
     if not contours:
         return MaskOutline((), 0.0, 0.0, 0.0)
-    step = np.array(step_xy)
+    if len(contours) > 1:
+        contours = sorted(contours, key=cv2.contourArea, reverse=True)
+    step, origin = np.array(step_xy), np.array(origin_xy)
     rings = []
     for contour in contours:
-        simple = cv2.approxPolyDP(contour, 0.7, closed=True).reshape(-1, 2)
+        simple = cv2.approxPolyDP(contour, 0.7, closed=True)[:, 0]
         if len(simple) >= 3:
-            corners = (simple + 0.5) * step + np.array(origin_xy)
-            rings.append(tuple((round(float(x), 2), round(float(y), 2)) for x, y in corners))
+            rings.append(tuple(map(tuple, np.round((simple + 0.5) * step + origin, 2).tolist())))
     area = float(np.count_nonzero(mask)) * step_xy[0] * step_xy[1]
-    points = np.concatenate(contours).reshape(-1, 2)
+    points = (contours[0] if len(contours) == 1 else np.concatenate(contours))[:, 0]
     _, sides, _ = cv2.minAreaRect((points * step).astype(np.float32))
     # The rectangle runs through pixel centres; half a pixel is missing at each end.
     length, width = max(sides) + max(step_xy), min(sides) + min(step_xy)
