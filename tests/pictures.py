@@ -7,8 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-Colour = Literal["red", "blue", "pale_red"]
-_COLOURS: dict[str, tuple[int, int, int]] = {"red": (250, 60, 60), "blue": (60, 60, 250), "pale_red": (190, 75, 75)}
+Colour = Literal["red", "blue", "pale_red", "pale_blue"]
+_COLOURS: dict[str, tuple[int, int, int]] = {
+    "red": (250, 60, 60),
+    "blue": (60, 60, 250),
+    "pale_red": (190, 75, 75),
+    "pale_blue": (75, 75, 190),
+}
 
 
 def square_picture(
@@ -16,7 +21,8 @@ def square_picture(
 ) -> npt.NDArray[np.uint8]:
     """A grey part, uint8 (H, W, 3) RGB, with a square in a colour that the tiny network takes for a defect.
 
-    `red` is a certain scratch, `blue` a certain dent, `pale_red` an uncertain scratch, None a good part.
+    `red` is a certain scratch, `blue` a certain dent, `pale_red` an uncertain scratch, `pale_blue` an uncertain dent,
+    None a good part.
     """
     pixels = np.full((*shape_hw, 3), 100, np.uint8)
     if colour is not None:

@@ -53,7 +53,7 @@ class Budget:
 
 
 def choose_thresholds(
-    inspected: Sequence[Inspected], class_names: Sequence[str], budget: Budget
+    inspected: Sequence[Inspected], class_names: Sequence[str], budget: Budget, *, is_one_score: bool = False
 ) -> dict[str, Thresholds]:
     """Return the thresholds of each class.
 
@@ -75,8 +75,11 @@ def choose_thresholds(
         inspected: Validation parts, good and defective, with all proposals.
         class_names: All classes.
         budget: What may go wrong.
+        is_one_score: Whether the network gives one score to the part as a whole, whichever classes it sees (task
+            `surface`). All classes have one reference then: one for each would be chosen from a few parts each.
     """
-    references = _references(inspected, class_names, budget)
+    alike = [tuple(class_names)] if is_one_score else [(name,) for name in class_names]
+    references = _references(inspected, alike, budget)
     lowest = part_log_odds((), references)
     good = np.sort([_height(p.detections, references, lowest) for p in inspected if p.picture.is_good])
     defective = np.sort([_height(_on_defects(p), references, lowest) for p in inspected if not p.picture.is_good])
@@ -99,33 +102,34 @@ def _on_defects(part: Inspected) -> tuple[Detection, ...]:
     return tuple(d for d in part.detections if any(is_on(d, a) for a in part.picture.annotations))
 
 
-def _references(inspected: Sequence[Inspected], class_names: Sequence[str], budget: Budget) -> dict[str, float]:
+def _references(inspected: Sequence[Inspected], alike: Sequence[tuple[str, ...]], budget: Budget) -> dict[str, float]:
     """Return for each class a score midway between its noise and its signal; just above the noise where they overlap.
 
     Noise is what good parts reach no more often than the class's part of the budget, signal what all but a hopeless few
-    of its defects reach.
+    of its defects reach. Classes that are alike have one score.
     """
-    references = {}
-    for name in class_names:
-        false = [_highest(p.detections, name) for p in inspected if p.picture.is_good] or [0.0]
-        noise = float(np.quantile(false, 1.0 - budget.uncertain / len(class_names), method="higher"))
-        signal = float(np.quantile(_true_scores(inspected, name) or [0.0], budget.escape, method="lower"))
+    references: dict[str, float] = {}
+    for names in alike:
+        false = [_highest(p.detections, names) for p in inspected if p.picture.is_good] or [0.0]
+        noise = float(np.quantile(false, 1.0 - budget.uncertain / len(alike), method="higher"))
+        signal = float(np.quantile(_true_scores(inspected, names) or [0.0], budget.escape, method="lower"))
         low, high = (logit(max(score, LOWEST)) for score in (noise, signal))
-        references[name] = sigmoid(low + (high - low) / 2.0) if low < high else min(sigmoid(low) + 0.01, 0.98)
+        reference = sigmoid(low + (high - low) / 2.0) if low < high else min(sigmoid(low) + 0.01, 0.98)
+        references |= dict.fromkeys(names, reference)
     return references
 
 
-def _highest(detections: Sequence[Detection], class_name: str) -> float:
-    return max((d.confidence for d in detections if d.class_name == class_name), default=0.0)
+def _highest(detections: Sequence[Detection], names: tuple[str, ...]) -> float:
+    return max((d.confidence for d in detections if d.class_name in names), default=0.0)
 
 
-def _true_scores(inspected: Sequence[Inspected], class_name: str) -> list[float]:
-    """Return the best score on each annotated defect of a class, 0 where it was not found."""
+def _true_scores(inspected: Sequence[Inspected], names: tuple[str, ...]) -> list[float]:
+    """Return the best score on each annotated defect of some classes, 0 where it was not found."""
     return [
-        _highest([d for d in part.detections if is_on(d, annotation)], class_name)
+        _highest([d for d in part.detections if is_on(d, annotation)], names)
         for part in inspected
         for annotation in part.picture.annotations
-        if annotation.class_name == class_name
+        if annotation.class_name in names
     ]
 
 

@@ -94,7 +94,8 @@ def assemble_onnx_bundle(
     bundle = seal_bundle(folder, _draft(request))
     on_step("choosing thresholds")
     reference = inspect_pictures(open_runtime(bundle, backend="onnxruntime", threads=THREADS), request.val)
-    chosen = choose_thresholds(reference, request.class_names, request.budget)
+    is_one_score = request.head == "surface_map"
+    chosen = choose_thresholds(reference, request.class_names, request.budget, is_one_score=is_one_score)
     limits = {
         name: ClassThresholds(accept_below=t.accept_below, reject_above=t.reject_above) for name, t in chosen.items()
     }

@@ -15,14 +15,15 @@ _STOP_DEADLINE_S = 20.0
 
 
 @contextmanager
-def serve(app: FastAPI) -> Iterator[str]:
+def serve(app: FastAPI, port: int = 0) -> Iterator[str]:
     """The base URL of the running application. The socket listens before the thread starts: early callers wait.
 
-    Afterwards it fails the test if an answer had a status or a code that the API's description does not name.
+    On a free port, unless another process was told of one before. Afterwards it fails the test if an answer had a
+    status or a code that the API's description does not name.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", port))
         listener.listen(128)
         declared = Declared(app)
         server = uvicorn.Server(server_config(declared, "127.0.0.1", listener.getsockname()[1]))

@@ -83,6 +83,24 @@ def test_allowed_escapes_hold_for_parts_when_two_classes_overlap_with_the_good_o
     assert rates.uncertain_good.share < 0.8
 
 
+def test_overkill_carries_over_to_other_parts_when_the_part_has_one_score_for_all_classes() -> None:
+    rng = np.random.default_rng(8)
+    names = ("crack", "dent", "pore", "fray", "stain")
+
+    def drawn(count: int, low: float, high: float, *, defective: bool) -> list[Inspected]:
+        """Parts whose one score says nothing of the class, as a surface network's."""
+        return [
+            _of_classes({names[int(rng.integers(5))]: float(rng.beta(low, high))}, defective=defective)
+            for _ in range(count)
+        ]
+
+    seen = drawn(90, 2, 6, defective=False) + drawn(45, 5, 3, defective=True)
+    limits = choose_thresholds(seen, names, Budget(escape=0.1, overkill=0.05, uncertain=0.05), is_one_score=True)
+    assert len(set(limits.values())) == 1
+    others = drawn(2000, 2, 6, defective=False)
+    assert verdict_rates(others, limits).overkill.share <= 0.075
+
+
 def test_fewer_escapes_leave_more_parts_open_when_less_is_allowed() -> None:
     rng = np.random.default_rng(4)
     parts = _parts(rng.beta(1, 8, 500), rng.beta(4, 4, 300))
