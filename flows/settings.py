@@ -84,8 +84,8 @@ class FlowSettings(BaseSettings):
             "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "30",
             "PREFECT_RUNNER_POLL_FREQUENCY": "2",
             "DO_NOT_TRACK": "1",
-            # Threads of torch that wait must sleep: if they spin, as is usual, they hold the very core that the one which
-            # they wait for could run on. Beside one busy core a training with low priority was thirty times slower so.
+            # Threads of torch that wait must sleep: if they spin, as is usual, they hold the core which the thread that
+            # they wait for could run on. Beside one busy core a training of low priority was thirty times slower so.
             "OMP_WAIT_POLICY": "PASSIVE",
             "MLFLOW_TRACKING_URI": self.mlflow_url,
             "MLFLOW_DISABLE_TELEMETRY": "true",
