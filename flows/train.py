@@ -14,8 +14,9 @@ from flows.tasks.assemble_bundle import assemble_bundle
 from flows.tasks.choose_thresholds import Budget
 from flows.tasks.onnx_bundle import BundleRequest
 from flows.tasks.openvino_bundle import ConversionRequest
+from flows.tasks.packed_weights import pack_weights
 from flows.tasks.provenance import provenance_of
-from flows.tasks.recipes import RECIPES, RecipeName
+from flows.tasks.recipes import RECIPES, RecipeName, TrainingRecipe
 from flows.tasks.trainer import EpochReport, Head, TrainedWeights, TrainingOptions, TrainingSet, shape_of_input
 from flows.tasks.trainers import load_network, restore_bundle, trainer_of
 from flows.tasks.training_data import Grouping, TrainingData, coco_data, simulated_data, simulated_surfaces
@@ -44,6 +45,7 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     name: Annotated[str, typer.Option(help="Name of the bundle.")] = "starter",
     version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
     start_from: Annotated[Path | None, typer.Option(help="Checkpoint or bundle to start from.")] = None,
+    pack: Annotated[Path | None, typer.Option(help="Also pack the weights, for other trainings to start from.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Trained weights: skips the training.")] = None,
     epochs: Annotated[int, typer.Option(help="Overrides the recipe's epochs; 0 keeps them.")] = 0,
     held_out: Annotated[int, typer.Option(help="Simulated parts to choose by, and again to measure by.")] = 1000,
@@ -63,13 +65,13 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
     else:
         pictures = made(work / "simulated", count=surfaces or simulated, held_out=held_out)
-    if checkpoint is None:
-        console.log("training")
-        with_pasted = RECIPES[recipe].with_pasted(tuple(pictures.train), work / "pasted")
-        shown = replace(pictures, train=RECIPES[recipe].repeated(with_pasted))
-        weights = _train(work, shown, options, RECIPES[recipe].head, console)
-    else:
-        weights = _trained(checkpoint, pictures, options)
+    weights = (
+        _trained(checkpoint, pictures, options)
+        if checkpoint
+        else _train(work, pictures, options, RECIPES[recipe], console)
+    )
+    if pack is not None:
+        console.log(f"packed into {pack_weights(weights.path, pack)} bytes")
     request = BundleRequest(
         name=name,
         version=version,
@@ -109,10 +111,13 @@ def with_starting_point(
 
 
 def _train(
-    work: Path, pictures: TrainingData, options: TrainingOptions, head: Head, console: Console
+    work: Path, pictures: TrainingData, options: TrainingOptions, recipe: TrainingRecipe, console: Console
 ) -> TrainedWeights:
     """Return freshly trained weights, with a bar that shows the epochs."""
-    options = with_starting_point(options, pictures, work, head)
+    console.log("training")
+    shown = recipe.repeated(recipe.with_pasted(tuple(pictures.train), work / "pasted"))
+    pictures = replace(pictures, train=shown)
+    options = with_starting_point(options, pictures, work, recipe.head)
     training_set = TrainingSet(pictures.class_names, pictures.train, pictures.val[:_VAL_WHILE_TRAINING])
     with Progress(console=console) as progress:
         bar = progress.add_task("training", total=options.epochs)
@@ -122,7 +127,7 @@ def _train(
             console.log(f"epoch {report.epoch}", {key: round(value, 3) for key, value in figures.items()})
             progress.update(bar, completed=report.epoch)
 
-        return trainer_of(head, work / "training").train(training_set, options, on_epoch, lambda: False)
+        return trainer_of(recipe.head, work / "training").train(training_set, options, on_epoch, lambda: False)
 
 
 def _trained(checkpoint: Path, pictures: TrainingData, options: TrainingOptions) -> TrainedWeights:

@@ -13,7 +13,7 @@ from flows.tasks.few_pictures import at_share, choose_input_size
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, Wanted, choose_recipe
 from flows.tasks.trainer import EpochReport, TrainingOptions, TrainingSet, shape_of_input
-from flows.tasks.trainers import can_start_from, restore_bundle, trainer_of
+from flows.tasks.trainers import can_start_from, restore_bundle, trainer_of, weights_at_hand
 from flows.tasks.training_data import TrainingData
 from models.bundle import Bundle
 
@@ -61,7 +61,9 @@ class FineTuning:
         if can_start_from(RECIPES[self.recipe].head, base):
             return f"starts from the weights of {base.manifest.version}"
         task = base.manifest.task
-        return f"starts from random weights: the version to start from is a {task} network, of another architecture"
+        at_hand = weights_at_hand(RECIPES[self.recipe].head)
+        weights = "the weights that learned from simulated surfaces" if at_hand else "random weights"
+        return f"starts from {weights}: the version to start from is a {task} network, of another architecture"
 
     def options(self, base: Bundle | None, pictures: Sequence[Picture]) -> TrainingOptions:
         """Return the trainer's options for going on with a bundle's weights, or for beginning with random ones."""
@@ -108,8 +110,8 @@ def train_checkpoint(
 
     Args:
         how: Options.
-        base: The bundle to start from, None to start from scratch. The weights of another architecture are of no use:
-            then the training starts from random ones, and the provenance says so.
+        base: The bundle to start from, None to start from random weights. Those of another architecture are of no use:
+            then the training starts from what is at hand for its own, and the provenance says so.
         data: The pictures.
         work: An empty folder.
         on_epoch: Told after each epoch.
@@ -119,9 +121,10 @@ def train_checkpoint(
     """
     how = how.settled(base)
     head = RECIPES[how.recipe].head
+    at_hand = None
     if base is not None and not can_start_from(head, base):
-        base = None
-    options = how.options(base, data.train)
+        base, at_hand = None, weights_at_hand(head)
+    options = replace(how.options(base, data.train), start_from=at_hand)
     if base is not None:
         shape_hw = shape_of_input(TrainingSet(data.class_names, data.train, ()), options)
         restored = restore_bundle(head, base, data.train, shape_hw, work / "restored.pt")

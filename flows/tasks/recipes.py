@@ -11,8 +11,8 @@ from flows.tasks.paste_defects import Pasting, paste_defects
 from flows.tasks.trainer import Augmentation, Head, TrainingOptions
 from models.bundle import Bundle
 
-RecipeName = Literal["starter", "few-pictures", "surface"]
-Wanted = Literal["auto", "starter", "few-pictures", "surface"]
+RecipeName = Literal["starter", "few-pictures", "surface", "surface-starter"]
+Wanted = Literal["auto", "starter", "few-pictures", "surface", "surface-starter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,25 @@ def choose_recipe(wanted: Wanted, base: Bundle | None) -> RecipeName:
     return "surface" if base is not None and base.manifest.task == "surface" else "few-pictures"
 
 
+_SURFACE = TrainingOptions(
+    input_px=256,
+    epochs=50,
+    batch=8,
+    learning_rate=0.004,
+    window_px=128,
+    window_share=0.75,
+    val_every=5,
+    augmentation=Augmentation(
+        brightness=0.4,
+        saturation=0.3,
+        rotation_deg=6.0,
+        translation=0.08,
+        zoom=0.25,
+        blur=0.1,
+        noise=0.015,
+    ),
+)
+
 RECIPES: dict[Wanted, TrainingRecipe] = {
     # Thousands of pictures of one shape: short, no mosaic, small pictures first.
     "starter": TrainingRecipe(
@@ -114,26 +133,7 @@ RECIPES: dict[Wanted, TrainingRecipe] = {
     ),
     # The same hundreds for a network that learns from every pixel: surfaces, of which only the defects are the objects.
     # Windows around defects teach the same for a quarter of the time; whole pictures at the end settle what good is.
-    "surface": TrainingRecipe(
-        TrainingOptions(
-            input_px=256,
-            epochs=50,
-            batch=8,
-            learning_rate=0.004,
-            window_px=128,
-            window_share=0.75,
-            val_every=5,
-            augmentation=Augmentation(
-                brightness=0.4,
-                saturation=0.3,
-                rotation_deg=6.0,
-                translation=0.08,
-                zoom=0.25,
-                blur=0.1,
-                noise=0.015,
-            ),
-        ),
-        head="surface_map",
-        pasted=2.0,
-    ),
+    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0),
+    # What it starts from: thousands of simulated surfaces, of which there are always more, so that none is pasted.
+    "surface-starter": TrainingRecipe(replace(_SURFACE, epochs=12, val_every=1), head="surface_map"),
 }

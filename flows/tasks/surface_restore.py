@@ -12,6 +12,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from flows.tasks.packed_weights import SUFFIX, unpack_weights
 from flows.tasks.restore_weights import RestoreError
 from flows.tasks.surface_network import COARSEST_STRIDE, SurfaceNetwork
 
@@ -70,6 +71,18 @@ def _layers_in_order(network: SurfaceNetwork) -> list[tuple[str, nn.Module]]:
     for hook in hooks:
         hook.remove()
     return passed
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """Return the `classes` and `weights` of a file to go on training from: a trainer's, or a packed one.
+
+    Raises:
+        RestoreError: A packed file is damaged.
+    """
+    if path.suffix == SUFFIX:
+        return unpack_weights(path)
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content
 
 
 def restore_state(network: SurfaceNetwork, content: dict[str, Any], class_names: Sequence[str]) -> None:

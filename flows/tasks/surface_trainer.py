@@ -19,7 +19,7 @@ from flows.tasks.surface_figures import part_auroc
 from flows.tasks.surface_loss import SurfaceLosses, surface_losses
 from flows.tasks.surface_network import Probabilities, SurfaceNetwork
 from flows.tasks.surface_pictures import SurfacePictures
-from flows.tasks.surface_restore import restore_state
+from flows.tasks.surface_restore import read_weights, restore_state
 from flows.tasks.trainer import (
     EpochReport,
     TrainedWeights,
@@ -63,7 +63,7 @@ class SurfaceTrainer:
         shape_hw = shape_of_input(training_set, options)
         network = SurfaceNetwork(len(training_set.class_names))
         if options.start_from is not None:
-            restore_state(network, torch.load(options.start_from, weights_only=True), training_set.class_names)
+            restore_state(network, read_weights(options.start_from), training_set.class_names)
         pictures = SurfacePictures(training_set.train, training_set.class_names, shape_hw)
         course = _Course(network, options, steps=options.epochs * pictures.batches_per_epoch(options.batch))
         reports: list[EpochReport] = []

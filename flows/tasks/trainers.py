@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import nn
 
+import models
 from flows.tasks import surface_trainer, ultralytics_trainer
 from flows.tasks.coco import Picture
 from flows.tasks.convert_openvino import pictures_to_blobs
@@ -15,6 +17,8 @@ from flows.tasks.surface_restore import restore_surface
 from flows.tasks.trainer import Head, Trainer
 from models.bundle import Bundle
 
+PRETRAINED_SURFACE: Final = Path(models.__file__).parent / "pretrained" / "surface.xz"
+"""Weights of a surface network that learned from thousands of simulated surfaces (docs/surface.md)."""
 _PICTURES_TO_RESTORE = 16
 
 
@@ -61,6 +65,11 @@ def network_of_weights(
 def can_start_from(head: Head, bundle: Bundle) -> bool:
     """Return whether a bundle's network is of the kind that a head needs, so that its weights can be gone on with."""
     return (bundle.manifest.task == "surface") == (head == "surface_map")
+
+
+def weights_at_hand(head: Head) -> Path | None:
+    """Return weights to start from where no bundle's fit, None where there are only random ones."""
+    return PRETRAINED_SURFACE if head == "surface_map" else None
 
 
 def restore_bundle(

@@ -71,7 +71,11 @@ class FolderSource:
         for count, path in enumerate(self._root.rglob("*")):
             if count >= MOST_ENTRIES:
                 raise InvalidRequest(f"the folder has more than {MOST_ENTRIES} entries")
-            if stat.S_ISREG(path.lstat().st_mode) and path.resolve().is_relative_to(self._root):
+            try:
+                is_file = stat.S_ISREG(path.lstat().st_mode)
+            except FileNotFoundError:  # it was there when the folder was read
+                continue
+            if is_file and path.resolve().is_relative_to(self._root):
                 yield path.relative_to(self._root).as_posix()
 
     def read(self, name: str, limit_bytes: int) -> bytes:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-_DAYS: Final = (-1, 0, 1)  # the shift of the night began yesterday and ends today
+# The shift of the night began yesterday and ends today; where the date line moves, yesterday never was.
+_DAYS: Final = (-2, -1, 0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)

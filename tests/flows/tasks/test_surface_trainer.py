@@ -242,18 +242,21 @@ def test_recipe_follows_the_network_in_use_when_it_is_left_to_the_platform(bundl
     assert choose_recipe("surface", None) == "surface"
 
 
-def test_a_fine_tuning_starts_from_random_weights_and_says_so_when_a_yolo_is_deployed(
+def test_a_fine_tuning_starts_from_simulated_surfaces_and_says_so_when_a_yolo_is_deployed(
     pictures: tuple[Picture, ...], tmp_path: Path
 ) -> None:
     starter = load_bundle(STARTER)
     data = TrainingData(CLASSES, pictures[:12], pictures[12:18], (), {"kind": "squares"})
     how = FineTuning("v1", epochs=1, batch_size=16, learning_rate=0.003, recipe="surface", input_px=32)
-    assert "segment network" in how.settled(starter).said_of_start(starter)
+    said = how.settled(starter).said_of_start(starter)
+    assert "simulated surfaces" in said
+    assert "segment network" in said
     told: list[int] = []
     path = train_checkpoint(how, starter, data, tmp_path, lambda report: told.append(report.epoch))
     network, about = read_checkpoint(path, tmp_path)
     assert (about.head, about.class_names, about.shape_hw, told) == ("surface_map", CLASSES, (32, 32), [1])
     assert about.provenance["base_bundle_digest"] is None
+    assert about.provenance["training"]["start_from"] == "surface.xz"
     maps, part = network(torch.zeros(1, 3, 32, 32))
     assert (tuple(maps.shape), tuple(part.shape)) == ((1, 2, 16, 16), (1, 1))
 
