@@ -136,7 +136,7 @@ def _train_and_publish(
         give_way()
     log = get_run_logger()
     log.info("data set %s: %s", frozen.digest[:12], frozen.data.description)
-    how = how.settled(base)
+    how = how.settled(base, frozen.data.train)
     log.info("recipe %s; %s", how.recipe, how.said_of_start(base))
     # One training at a time, so that what an earlier one left when it was killed may go.
     work = _folder(settings) / "work"

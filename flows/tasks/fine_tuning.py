@@ -50,9 +50,9 @@ class FineTuning:
     pasted: float = 0.0
     good_share: float = 0.0
 
-    def settled(self, base: Bundle | None) -> FineTuning:
+    def settled(self, base: Bundle | None, pictures: Sequence[Picture]) -> FineTuning:
         """Return the same with a recipe chosen, where it was left to the platform."""
-        return replace(self, recipe=choose_recipe(self.recipe, base))
+        return replace(self, recipe=choose_recipe(self.recipe, base, pictures))
 
     def said_of_start(self, base: Bundle | None) -> str:
         """Return in words which weights the training starts from."""
@@ -119,7 +119,7 @@ def train_checkpoint(
     Raises:
         RestoreError: The weights of the base do not fit, though it is of the same kind.
     """
-    how = how.settled(base)
+    how = how.settled(base, data.train)
     head = RECIPES[how.recipe].head
     at_hand = None
     if base is not None and not can_start_from(head, base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -65,18 +66,23 @@ class TrainingRecipe:
         )
 
 
-def choose_recipe(wanted: Wanted, base: Bundle | None) -> RecipeName:
-    """Return the recipe to train by: the one wanted, or that of the network to start from.
+def choose_recipe(wanted: Wanted, base: Bundle | None, pictures: Sequence[Picture]) -> RecipeName:
+    """Return the recipe to train by: the one wanted, or that of a network which knows half of the classes to learn.
 
-    From random weights it is the YOLO: what was measured until now is on its side (docs/surface.md).
+    Where none does, it is the surface network: with few pictures fewer parts escape it (docs/surface.md).
 
     Args:
         wanted: "auto" leaves it to this function.
         base: The bundle to start from, None for random weights.
+        pictures: What is to be learned.
     """
     if wanted != "auto":
         return wanted
-    return "surface" if base is not None and base.manifest.task == "surface" else "few-pictures"
+    if base is None or base.manifest.task == "surface":
+        return "surface"
+    asked = {annotation.class_name for picture in pictures for annotation in picture.annotations}
+    known = asked.intersection(base.manifest.classes)
+    return "few-pictures" if 2 * len(known) >= len(asked) else "surface"
 
 
 _SURFACE = TrainingOptions(

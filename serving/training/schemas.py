@@ -24,7 +24,8 @@ class TrainingIn(BaseModel):
         Recipe,
         Field(
             description="Which network learns: `surface` judges every pixel and needs the fewest pictures, "
-            "`few-pictures` finds boxes; `auto` goes on with the kind of the deployed version."
+            "`few-pictures` finds boxes; `auto` goes on with the kind of the deployed version if that knows half of "
+            "the labelled classes, and is `surface` otherwise."
         ),
     ] = "auto"
 

@@ -235,11 +235,18 @@ def test_the_middle_of_a_small_box_counts_as_defective_when_there_is_no_outline(
     assert np.count_nonzero(labels) == CELL_PX**2
 
 
-def test_recipe_follows_the_network_in_use_when_it_is_left_to_the_platform(bundle: Bundle) -> None:
-    assert choose_recipe("auto", None) == "few-pictures"
-    assert choose_recipe("auto", bundle) == "surface"
-    assert choose_recipe("few-pictures", bundle) == "few-pictures"
-    assert choose_recipe("surface", None) == "surface"
+def test_recipe_follows_a_network_that_knows_half_of_the_classes_when_it_is_left_to_the_platform(
+    bundle: Bundle, pictures: tuple[Picture, ...], tmp_path: Path
+) -> None:
+    starter = load_bundle(STARTER)  # it knows scratches and dents
+    names, box = ("pore", "fray", "crack"), (0.0, 0.0, 9.0, 9.0)
+    strange = tuple(Picture(tmp_path / "part.png", (64, 64), (Annotation(name, box),)) for name in names)
+    assert choose_recipe("auto", starter, pictures) == "few-pictures"
+    assert choose_recipe("auto", starter, strange) == "surface"
+    assert choose_recipe("auto", bundle, pictures) == "surface"
+    assert choose_recipe("auto", None, pictures) == "surface"
+    assert choose_recipe("few-pictures", bundle, pictures) == "few-pictures"
+    assert choose_recipe("surface", starter, pictures) == "surface"
 
 
 def test_a_fine_tuning_starts_from_simulated_surfaces_and_says_so_when_a_yolo_is_deployed(
@@ -248,7 +255,7 @@ def test_a_fine_tuning_starts_from_simulated_surfaces_and_says_so_when_a_yolo_is
     starter = load_bundle(STARTER)
     data = TrainingData(CLASSES, pictures[:12], pictures[12:18], (), {"kind": "squares"})
     how = FineTuning("v1", epochs=1, batch_size=16, learning_rate=0.003, recipe="surface", input_px=32)
-    said = how.settled(starter).said_of_start(starter)
+    said = how.settled(starter, data.train).said_of_start(starter)
     assert "simulated surfaces" in said
     assert "segment network" in said
     told: list[int] = []

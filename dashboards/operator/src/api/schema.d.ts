@@ -5051,7 +5051,7 @@ export interface components {
             model_name: string;
             /**
              * Recipe
-             * @description Which network learns: `surface` judges every pixel and needs the fewest pictures, `few-pictures` finds boxes; `auto` goes on with the kind of the deployed version.
+             * @description Which network learns: `surface` judges every pixel and needs the fewest pictures, `few-pictures` finds boxes; `auto` goes on with the kind of the deployed version if that knows half of the labelled classes, and is `surface` otherwise.
              * @default auto
              * @enum {string}
              */

@@ -181,7 +181,7 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   "models.epochs_normal": "Normal (20 Runden)",
   "models.epochs_thorough": "Gründlich (60 Runden)",
   "models.network": "Netz",
-  "models.network_auto": "Wie die eingesetzte Version",
+  "models.network_auto": "Von der Plattform gewählt",
   "models.network_surface": "Oberfläche: wenige Bilder",
   "models.network_boxes": "Rahmen: Tausende von Bildern",
   "models.pace": "Änderung am Gelernten",

@@ -179,7 +179,7 @@ export const en = {
   "models.epochs_normal": "Normal (20 rounds)",
   "models.epochs_thorough": "Thorough (60 rounds)",
   "models.network": "Network",
-  "models.network_auto": "As the version in use",
+  "models.network_auto": "Chosen by the platform",
   "models.network_surface": "Surface: needs few pictures",
   "models.network_boxes": "Boxes: thousands of pictures",
   "models.pace": "Changes to what it knows",

@@ -181,7 +181,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   "models.epochs_normal": "普通（20 轮）",
   "models.epochs_thorough": "细致（60 轮）",
   "models.network": "网络",
-  "models.network_auto": "与当前版本相同",
+  "models.network_auto": "由平台选择",
   "models.network_surface": "表面：逐像素判断，所需图片最少",
   "models.network_boxes": "方框：适合数千张图片",
   "models.pace": "对已学内容的改变",
