@@ -1,8 +1,8 @@
 """Verified bundles on this disk and the pointers to them: what serving starts from, with or without a network.
 
 Layout: `<root>/<digest>/` holds a bundle (named by the SHA-256 of its manifest, which names the hashes of all the
-rest), `<root>/<alias>.json` says which one an alias means, and its version in the registry where it has one. Both
-appear by rename, so a crash leaves old or new.
+rest), `<root>/<alias>.json` says which one an alias means, and its version in the registry where it has one; that of
+`deployed` says it of `previous` too. All of them appear by rename, so a crash leaves old or new.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import Any, Final
 from models.bundle import Bundle, load_bundle
 from models.errors import BundleError
 from registry.errors import NothingDeployedError, RegistryError
-from registry.version import DEPLOYED
+from registry.version import DEPLOYED, PREVIOUS
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _INCOMING: Final = ".incoming-"
@@ -113,20 +113,36 @@ class LocalStore:
             return None
 
     def point(self, alias: str, digest: str, version: str | None = None, *, announced: bool = True) -> None:
-        """Makes an alias mean an installed bundle; see `Pointer` for the rest.
+        """Makes an alias mean an installed bundle; see `Pointer` for the rest. What another alias means stays.
 
         Raises:
             RegistryError: There is no such bundle in the store.
         """
-        if not _DIGEST.fullmatch(digest) or not (self._root / digest).is_dir():
-            raise RegistryError(f"no bundle {digest!r} in the local store")
-        descriptor, scratch = tempfile.mkstemp(dir=self._root, prefix=_INCOMING)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"digest": digest, "version": version, "announced": announced}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).replace(self._pointer(alias))
-        _sync_folder(self._root)
+        pointer = Pointer(digest, version, announced)
+        self._require_installed(pointer)
+        if alias == DEPLOYED:
+            self.switch(pointer, self._pointer_if_sound(PREVIOUS))
+        elif alias == PREVIOUS and (deployed := self._pointer_if_sound(DEPLOYED)) is not None:
+            self.switch(deployed, pointer)
+        else:
+            self._write(alias, _content_of(pointer))
+
+    def switch(self, deployed: Pointer, previous: Pointer | None) -> None:
+        """Makes `deployed` and `previous` mean installed bundles, both at once: a crash leaves both old or both new.
+
+        A `previous` that is no longer installed is left out: there is nothing to go back to.
+
+        With one file for each, the version that is left or the one that is gone to would be forgotten by a crash
+        between them, and without the registry nobody could go back.
+
+        Raises:
+            RegistryError: The one to deploy is not installed.
+        """
+        self._require_installed(deployed)
+        content = _content_of(deployed)
+        if previous is not None and self.folder_of(previous).is_dir():
+            content["previous"] = _content_of(previous)
+        self._write(DEPLOYED, content)
 
     def pointer(self, alias: str) -> Pointer | None:
         """What an alias means, None where it means nothing yet.
@@ -134,13 +150,10 @@ class LocalStore:
         Raises:
             RegistryError: The pointer is damaged.
         """
-        try:
-            content = json.loads(self._pointer(alias).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise RegistryError(f"the pointer {self._pointer(alias).name} is damaged") from error
-        return _checked_pointer(content, self._pointer(alias).name)
+        content = self._read(alias)
+        if alias == PREVIOUS:  # beside `deployed`, unless an older version of this software wrote it
+            content = (self._read(DEPLOYED) or {}).get("previous", content)
+        return None if content is None else _checked_pointer(content, self._file(alias).name)
 
     def folder_of(self, pointer: Pointer) -> Path:
         """The folder of the bundle that a pointer means."""
@@ -158,8 +171,45 @@ class LocalStore:
             raise NothingDeployedError("no model is deployed on this machine")
         return self.folder_of(pointer)
 
-    def _pointer(self, alias: str) -> Path:
+    def _pointer_if_sound(self, alias: str) -> Pointer | None:
+        """What an alias means; None also where its pointer is damaged, or its bundle gone."""
+        try:
+            pointer = self.pointer(alias)
+        except RegistryError:
+            return None
+        return pointer if pointer is not None and self.folder_of(pointer).is_dir() else None
+
+    def _require_installed(self, pointer: Pointer) -> None:
+        if not _DIGEST.fullmatch(pointer.digest) or not self.folder_of(pointer).is_dir():
+            raise RegistryError(f"no bundle {pointer.digest!r} in the local store")
+
+    def _read(self, alias: str) -> dict[str, Any] | None:
+        file = self._file(alias)
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise RegistryError(f"the pointer {file.name} is damaged") from error
+        if not isinstance(content, dict):
+            raise RegistryError(f"the pointer {file.name} is damaged")
+        return content
+
+    def _write(self, alias: str, content: dict[str, Any]) -> None:
+        descriptor, scratch = tempfile.mkstemp(dir=self._root, prefix=_INCOMING)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(scratch).replace(self._file(alias))
+        _sync_folder(self._root)
+
+    def _file(self, alias: str) -> Path:
         return self._root / f"{alias}.json"
+
+
+def _content_of(pointer: Pointer) -> dict[str, Any]:
+    return {"digest": pointer.digest, "version": pointer.version, "announced": pointer.announced}
 
 
 def _checked_pointer(content: Any, name: str) -> Pointer:

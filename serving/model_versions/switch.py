@@ -340,9 +340,9 @@ class ModelSwitch:
 
     def _write_pointers(self, old: LoadedModel | None, target: Target, *, announced: bool) -> None:
         try:
-            if old is not None and self.store.find(old.digest) is not None:
-                self.store.point(PREVIOUS, old.digest, old.registry_version)
-            self.store.point(DEPLOYED, target.digest, target.version, announced=announced)
+            left = None if old is None or self.store.find(old.digest) is None else old
+            previous = Pointer(left.digest, left.registry_version) if left else self.pointer(PREVIOUS)
+            self.store.switch(Pointer(target.digest, target.version, announced), previous)
         except RegistryError as error:
             raise ModelRefused(str(error)) from error
         except OSError as error:

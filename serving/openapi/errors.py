@@ -67,6 +67,7 @@ RAISED: Final[dict[Route, Kinds]] = {
         errors.RegistryUnavailable,
     ),
     ("GET", f"{_V1}/models/{{version_id}}/gate"): (errors.RegistryUnavailable,),
+    ("GET", f"{_V1}/models/{{version_id}}/gate/pictures/{{number}}"): (errors.RegistryUnavailable,),
     ("POST", f"{_V1}/models/{{version_id}}/deploy"): _SWITCH,
     ("POST", f"{_V1}/models/{{version_id}}/rollback"): _SWITCH,
     ("POST", f"{_V1}/openvino/load"): _NETWORK,

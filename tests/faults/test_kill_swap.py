@@ -131,7 +131,8 @@ def test_old_or_new_model_inspects_when_the_api_is_killed_during_the_change(
             for number in range(kills):
                 switcher.ready.set()
                 # While it is at it, and in each second round just after it was done.
-                assert (switcher.answered if number % 2 else switcher.ordered).acquire(timeout=DEADLINE_S)
+                awaited = switcher.answered if number % 2 else switcher.ordered
+                assert awaited.acquire(timeout=DEADLINE_S), (number, switcher.is_alive(), switcher.refused)
                 moment.wait(timeout=chance.uniform(0.0, 2 * change_s))  # not for anything: the moment is the test
                 switcher.ready.clear()
                 line.pause()

@@ -47,6 +47,11 @@ def test_nothing_left_behind_when_the_source_is_damaged(tiny_bundle: Bundle, tmp
     assert sorted((tmp_path / "bundles").iterdir()) == before
 
 
+@pytest.fixture(scope="module")
+def second_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "second", version="2")
+
+
 @pytest.mark.parametrize("digest", ["../outside", "0" * 64, ""])
 def test_pointer_refuses_what_is_not_installed(tmp_path: Path, digest: str) -> None:
     with pytest.raises(RegistryError):
@@ -66,6 +71,35 @@ def test_pointer_without_a_version_is_read_when_an_older_release_wrote_it(tiny_b
     digest = store.install(tiny_bundle.root).digest
     (tmp_path / "deployed.json").write_text(json.dumps({"digest": digest}))
     assert store.pointer(DEPLOYED) == Pointer(digest, None, announced=True)
+
+
+def test_both_pointers_change_at_once_and_each_keeps_the_other_when_changed_alone(
+    tiny_bundle: Bundle, second_bundle: Bundle, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    first, second = (Pointer(store.install(bundle.root).digest, None) for bundle in (tiny_bundle, second_bundle))
+    store.switch(second, first)
+    assert [path.name for path in tmp_path.glob("*.json")] == ["deployed.json"]
+    assert (store.pointer(DEPLOYED), store.pointer(PREVIOUS)) == (second, first)
+    store.point(DEPLOYED, second.digest, "2")
+    assert store.pointer(PREVIOUS) == first
+    store.point(PREVIOUS, first.digest, "1")
+    assert (store.pointer(DEPLOYED), store.pointer(PREVIOUS)) == (
+        Pointer(second.digest, "2"),
+        Pointer(first.digest, "1"),
+    )
+
+
+def test_previous_is_read_when_an_older_release_wrote_it_into_a_file_of_its_own(
+    tiny_bundle: Bundle, second_bundle: Bundle, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    first, second = (store.install(bundle.root).digest for bundle in (tiny_bundle, second_bundle))
+    (tmp_path / "deployed.json").write_text(json.dumps({"digest": second, "version": "2"}))
+    (tmp_path / "previous.json").write_text(json.dumps({"digest": first, "version": "1"}))
+    assert store.pointer(PREVIOUS) == Pointer(first, "1")
+    store.switch(Pointer(first, "1"), Pointer(second, "2"))
+    assert store.pointer(PREVIOUS) == Pointer(second, "2")
 
 
 _DIGEST = "0" * 64

@@ -8208,7 +8208,7 @@ export interface operations {
             404: components["responses"]["404-not_found"];
             422: components["responses"]["422-invalid_request-validation_error"];
             429: components["responses"]["429-rate_limited"];
-            503: components["responses"]["503-storage"];
+            503: components["responses"]["503-registry_unavailable-storage"];
         };
     };
     model_versions_promote: {
