@@ -121,8 +121,8 @@ class Repair:
             after = rows[-1][0], rows[-1][1]
             gone = [inspection_id for _, inspection_id, path in rows if self._media.find(path) is None]
             if gone:
-                with self._database.read() as session:  # deleted in between is not missing
-                    missing += repository.image_paths_of(session, gone)
+                with self._database.read() as session:  # deleted in between, by a person or retention, is not missing
+                    missing += repository.image_paths_of(session, gone, only_kept=True)
         return missing
 
     def _report(self, missing: list[str]) -> None:

@@ -133,9 +133,11 @@ def remove(session: Session, inspection_id: str) -> None:
     session.exec(delete(Inspection).where(col(Inspection.id) == inspection_id))
 
 
-def image_paths_of(session: Session, inspection_ids: Iterable[str]) -> Mapping[str, str]:
-    """The picture's path by inspection id, for those ids that are recorded."""
+def image_paths_of(session: Session, inspection_ids: Iterable[str], *, only_kept: bool = False) -> Mapping[str, str]:
+    """The picture's path by inspection id, for those ids that are recorded; on demand only where it was not deleted."""
     query = select(Inspection.id, Inspection.image_path).where(col(Inspection.id).in_(list(inspection_ids)))
+    if only_kept:
+        query = query.where(col(Inspection.picture_deleted_at).is_(None))
     return dict(session.exec(query).all())
 
 

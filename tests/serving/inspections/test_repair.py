@@ -17,6 +17,7 @@ from serving.inspections.repair import Repair
 from serving.media.store import ORPHANS, MediaStore, StoredPicture
 from serving.settings import Settings
 from serving.stations.service import ensure_exists
+from serving.storage.repository import mark_deleted
 from serving.tables import Alert, Inspection, OutboxEvent
 from tests.serving.conftest import bearer, log_in
 from tests.serving.server import serve
@@ -107,6 +108,30 @@ def test_people_are_told_when_a_row_has_lost_its_picture(database: Database, med
     (alert,) = alerts(database)
     assert alert.severity == "critical"
     assert Path(lost.path).stem in alert.message
+
+
+class RetentionInBetween(MediaStore):
+    """A store whose pictures retention deletes at the moment when the repair looks for them."""
+
+    def __init__(self, root: Path, database: Database) -> None:
+        super().__init__(root)
+        self._database = database
+
+    def find(self, path: str) -> Path | None:
+        """Marked, listed and removed, as retention does, before the file is looked for."""
+        mark = partial(mark_deleted, inspection_ids=[Path(path).stem], last_failures=0, now=NOW)
+        self._database.write(mark).result(timeout=10)
+        self.remove_all([path])
+        return super().find(path)
+
+
+def test_nobody_is_alarmed_when_retention_deletes_what_the_repair_looks_for(
+    database: Database, media: MediaStore
+) -> None:
+    picture = recorded(database, media)
+    Repair(database, RetentionInBetween(media.root, database)).run(NOW)
+    assert media.find(picture.path) is None
+    assert alerts(database) == []
 
 
 def test_picture_is_removed_when_its_row_was_deleted_before_the_crash(database: Database, media: MediaStore) -> None:
