@@ -110,8 +110,7 @@ def _trace(mask: npt.NDArray[np.uint8], origin_xy: tuple[float, float], step_xy:
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return MaskOutline((), 0.0, 0.0, 0.0)
-    if len(contours) > 1:
-        contours = sorted(contours, key=cv2.contourArea, reverse=True)
+    contours = sorted(contours, key=cv2.contourArea, reverse=True)
     step, origin = np.array(step_xy), np.array(origin_xy)
     rings = []
     for contour in contours:
@@ -119,7 +118,7 @@ def _trace(mask: npt.NDArray[np.uint8], origin_xy: tuple[float, float], step_xy:
         if len(simple) >= 3:
             rings.append(tuple(map(tuple, np.round((simple + 0.5) * step + origin, 2).tolist())))
     area = float(np.count_nonzero(mask)) * step_xy[0] * step_xy[1]
-    points = (contours[0] if len(contours) == 1 else np.concatenate(contours))[:, 0]
+    points = np.concatenate(contours)[:, 0]
     _, sides, _ = cv2.minAreaRect((points * step).astype(np.float32))
     # The rectangle runs through pixel centres; half a pixel is missing at each end.
     length, width = max(sides) + max(step_xy), min(sides) + min(step_xy)

@@ -140,6 +140,8 @@ class LocalStore:
         """
         self._require_installed(deployed)
         content = _content_of(deployed)
+        # Named also where there is none: a file that an older release left must not speak for it.
+        content["previous"] = None
         if previous is not None and self.folder_of(previous).is_dir():
             content["previous"] = _content_of(previous)
         self._write(DEPLOYED, content)
@@ -150,9 +152,9 @@ class LocalStore:
         Raises:
             RegistryError: The pointer is damaged.
         """
-        content = self._read(alias)
-        if alias == PREVIOUS:  # beside `deployed`, unless an older version of this software wrote it
-            content = (self._read(DEPLOYED) or {}).get("previous", content)
+        beside = (self._read(DEPLOYED) or {}) if alias == PREVIOUS else {}
+        # An older release wrote `previous` into a file of its own.
+        content = beside["previous"] if "previous" in beside else self._read(alias)
         return None if content is None else _checked_pointer(content, self._file(alias).name)
 
     def folder_of(self, pointer: Pointer) -> Path:

@@ -100,6 +100,8 @@ def test_previous_is_read_when_an_older_release_wrote_it_into_a_file_of_its_own(
     assert store.pointer(PREVIOUS) == Pointer(first, "1")
     store.switch(Pointer(first, "1"), Pointer(second, "2"))
     assert store.pointer(PREVIOUS) == Pointer(second, "2")
+    store.switch(Pointer(first, "1"), None)
+    assert store.pointer(PREVIOUS) is None
 
 
 _DIGEST = "0" * 64
