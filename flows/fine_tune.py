@@ -70,7 +70,8 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     input_px: Annotated[int, Field(ge=0, multiple_of=32)] = 0,
     device: str = "cpu",
     dataset_id: str = "",
-    pasted: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0,
+    pasted: Annotated[float, Field(ge=0.0, le=20.0)] | None = None,
+    painted: Annotated[float, Field(ge=0.0, le=20.0)] | None = None,
     good_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
     allowed_escape: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.02,
     allowed_overkill: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01,
@@ -90,7 +91,8 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         input_px: Longer side of the input, a multiple of 32; 0 keeps the base version's, or fits the defects.
         device: "cpu" or "cuda".
         dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
-        pasted: Pictures made by pasting defects onto good parts, for each defective one; 0 keeps the recipe's.
+        pasted: Pictures made by pasting defects onto good parts, for each defective one; the recipe's if left out.
+        painted: Pictures made by painting simulated defects onto good parts, for each good one; the same.
         good_share: Share of good pictures among those shown; 0 keeps the recipe's.
         allowed_escape: Share of defective parts that may pass; chooses the thresholds.
         allowed_overkill: Share of good parts that may fail.
@@ -107,7 +109,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     from flows.tasks.frozen_dataset import freeze_dataset  # noqa: PLC0415
 
     settings, name = FlowSettings(), model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, good_share)
+    how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, painted, good_share)
     with locked(_folder(settings) / "training.lock", busy="another training runs on this machine"):
         base_version, base = _starting_point(settings, start_from)
         known, wanted = base.manifest.classes if base else (), _Wanted(allowed_escape, allowed_overkill, overkill_cost)

@@ -115,7 +115,7 @@ def _train(
 ) -> TrainedWeights:
     """Return freshly trained weights, with a bar that shows the epochs."""
     console.log("training")
-    shown = recipe.repeated(recipe.with_pasted(tuple(pictures.train), work / "pasted"))
+    shown = recipe.repeated(recipe.with_made(tuple(pictures.train), work / "made"))
     pictures = replace(pictures, train=shown)
     options = with_starting_point(options, pictures, work, recipe.head)
     training_set = TrainingSet(pictures.class_names, pictures.train, pictures.val[:_VAL_WHILE_TRAINING])

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 Ring = tuple[tuple[float, float], ...]
+NO_CLASS = ""
+"""Class name of a defect that has none, drawn by us for training alone."""
 
 
 class DatasetError(Exception):

@@ -36,7 +36,8 @@ class FineTuning:
         input_px: Longer side of the input, a multiple of 32; 0 keeps that of the bundle whose weights are gone on with,
             and where there is none takes what the defects' sizes ask for.
         device: "cpu" or "cuda".
-        pasted: Pictures made by pasting defects onto good parts, for each defective one; 0 keeps the recipe's.
+        pasted: Pictures made by pasting defects onto good parts, for each defective one; None keeps the recipe's.
+        painted: Pictures made by painting simulated defects onto good parts, for each good one; None as before.
         good_share: Share of good pictures among those shown; 0 keeps the recipe's repeats.
     """
 
@@ -47,7 +48,8 @@ class FineTuning:
     recipe: Wanted = "few-pictures"
     input_px: int = 0
     device: str = "cpu"
-    pasted: float = 0.0
+    pasted: float | None = None
+    painted: float | None = None
     good_share: float = 0.0
 
     def settled(self, base: Bundle | None, pictures: Sequence[Picture]) -> FineTuning:
@@ -87,13 +89,13 @@ class FineTuning:
         )
 
     def shown(self, pictures: Sequence[Picture], folder: Path) -> tuple[Picture, ...]:
-        """Return the pictures of an epoch: the given ones and those pasted into `folder`, each kind as often as wanted.
+        """Return the pictures of an epoch: the given ones and those made in `folder`, each kind as often as wanted.
 
         Raises:
             ModelError: A picture cannot be read.
         """
         recipe = RECIPES[self.recipe]
-        all_of_them = recipe.with_pasted(tuple(pictures), folder, pasted=self.pasted)
+        all_of_them = recipe.with_made(tuple(pictures), folder, pasted=self.pasted, painted=self.painted)
         if self.good_share:
             return at_share(all_of_them, self.good_share)
         return recipe.repeated(all_of_them)
@@ -129,7 +131,7 @@ def train_checkpoint(
         shape_hw = shape_of_input(TrainingSet(data.class_names, data.train, ()), options)
         restored = restore_bundle(head, base, data.train, shape_hw, work / "restored.pt")
         options = replace(options, start_from=restored)
-    shown = TrainingSet(data.class_names, how.shown(data.train, work / "pasted"), data.val[:_VAL_WHILE_TRAINING])
+    shown = TrainingSet(data.class_names, how.shown(data.train, work / "made"), data.val[:_VAL_WHILE_TRAINING])
     # A stop arrives as an exception between two batches (Prefect's TerminationSignal), so nothing has to be asked for.
     weights = trainer_of(head, work / "training").train(shown, options, on_epoch, lambda: False)
     about = Checkpoint(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.tasks.coco import Picture
+from flows.tasks.paint_defects import paint_defects
 from flows.tasks.paste_defects import Pasting, paste_defects
 from flows.tasks.trainer import Augmentation, Head, TrainingOptions
 from models.bundle import Bundle
@@ -25,12 +26,14 @@ class TrainingRecipe:
         defective_repeats: How often a defective picture is shown for each time that a good one is.
         head: Which head inspects.
         pasted: Pictures made by pasting defects onto good parts, for each defective one.
+        painted: Pictures made by painting simulated defects onto good parts, for each good one.
     """
 
     options: TrainingOptions
     defective_repeats: int = 1
     head: Head = "one_to_one"
     pasted: float = 0.0
+    painted: float = 0.0
 
     def with_overrides(
         self, *, epochs: int = 0, start_from: Path | None = None, device: str = "cpu", threads: int = 2
@@ -48,22 +51,34 @@ class TrainingRecipe:
         """Return the pictures with the defective ones repeated."""
         return tuple(p for p in pictures for _ in range(1 if p.is_good else self.defective_repeats))
 
-    def with_pasted(self, pictures: tuple[Picture, ...], folder: Path, *, pasted: float = 0.0) -> tuple[Picture, ...]:
-        """Return the training pictures and those that were pasted of them into `folder`.
+    def with_made(
+        self,
+        pictures: tuple[Picture, ...],
+        folder: Path,
+        *,
+        pasted: float | None = None,
+        painted: float | None = None,
+    ) -> tuple[Picture, ...]:
+        """Return the training pictures and those that were made of them in `folder`.
 
         Args:
             pictures: Training pictures; none of a validation or test part.
-            folder: Is created where anything is pasted.
-            pasted: New pictures for each defective one; 0 keeps the recipe's.
+            folder: Is created where anything is made.
+            pasted: New pictures for each defective one; None keeps the recipe's.
+            painted: New pictures for each good one; None keeps the recipe's.
 
         Raises:
+            ValueError: Painted defects have no class, and this recipe's network learns nothing else.
             ModelError: A picture cannot be read.
             OSError: A picture cannot be written.
         """
-        count = round((pasted or self.pasted) * sum(not picture.is_good for picture in pictures))
-        return (
-            (*pictures, *paste_defects(pictures, folder, Pasting(count, seed=self.options.seed))) if count else pictures
-        )
+        seed, good = self.options.seed, sum(picture.is_good for picture in pictures)
+        to_paste = round((self.pasted if pasted is None else pasted) * (len(pictures) - good))
+        to_paint = round((self.painted if painted is None else painted) * good)
+        if to_paint and self.head != "surface_map":
+            raise ValueError("painted defects have no class: only a surface network learns from them")
+        made = paste_defects(pictures, folder, Pasting(to_paste, seed=seed)) if to_paste else ()
+        return (*pictures, *made, *(paint_defects(pictures, folder, count=to_paint, seed=seed) if to_paint else ()))
 
 
 def choose_recipe(wanted: Wanted, base: Bundle | None, pictures: Sequence[Picture]) -> RecipeName:
@@ -139,7 +154,7 @@ RECIPES: dict[Wanted, TrainingRecipe] = {
     ),
     # The same hundreds for a network that learns from every pixel: surfaces, of which only the defects are the objects.
     # Windows around defects teach the same for a quarter of the time; whole pictures at the end settle what good is.
-    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0),
-    # What it starts from: thousands of simulated surfaces, of which there are always more, so that none is pasted.
+    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0, painted=2.0),
+    # What it starts from: thousands of simulated surfaces, always more of them, so that none is made of these.
     "surface-starter": TrainingRecipe(replace(_SURFACE, epochs=12, val_every=1), head="surface_map"),
 }

@@ -13,13 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from flows.tasks.coco import Annotation, Picture
+from flows.tasks.coco import NO_CLASS, Annotation, Picture
 from flows.tasks.trainer import Augmentation
 from models.intake import read_image
 from models.letterbox import PAD_VALUE
 
 UNKNOWN: Final = 255
 """Label of a pixel that may or may not be defective: most of what a box without an outline says of what is in it."""
+NAMELESS: Final = 254
+"""Label of a pixel that is defective, and of which class is not known."""
 _SPARE: Final = 1.25
 """Pictures are kept this much larger than the network sees them, so that a zoomed one still has its detail."""
 
@@ -41,7 +43,7 @@ class Labelled(NamedTuple):
 
     Attributes:
         pixels: uint8 (height, width, 3), RGB; a grey picture (height, width), which costs a third.
-        labels: uint8 (height, width): 0 for good, class number + 1, or `UNKNOWN`.
+        labels: uint8 (height, width): 0 for good, class number + 1, `NAMELESS` or `UNKNOWN`.
     """
 
     pixels: Bytes
@@ -83,7 +85,8 @@ def read_labelled(picture: Picture, class_names: Sequence[str], input_hw: tuple[
     labels = np.zeros((size[1], size[0]), np.uint8)
     # Smaller defects are drawn last, so that one within another is not lost.
     for annotation in sorted(picture.annotations, key=lambda a: -_box_area(a)):
-        _draw(labels, annotation, list(class_names).index(annotation.class_name) + 1, scale)
+        number = list(class_names).index(annotation.class_name) + 1 if annotation.class_name != NO_CLASS else NAMELESS
+        _draw(labels, annotation, number, scale)
     return Labelled(pixels, labels)
 
 

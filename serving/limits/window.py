@@ -62,8 +62,7 @@ class MovingWindow:
         """Take one hit of the key's allowance, if any is left."""
         with self._lock:
             allowed = self._window.hit(item, key)
-            # Only the newest `amount` hits are ever looked at.
-            del self._storage.events.get(item.key_for(key), [])[item.amount :]
+            self._drop_old(item, key)
             self._last_hits[item, key] = self._monotonic()
             self._sweep()
             reset_at, remaining = self._window.get_window_stats(item, key)
@@ -78,6 +77,17 @@ class MovingWindow:
     def keys(self) -> int:
         """Number of keys remembered."""
         return len(self._last_hits)
+
+    def _drop_old(self, item: RateLimitItem, key: str) -> None:
+        """Drop what is never looked at again: all but the newest `amount` hits, and those that left the window.
+
+        The latter count where the limit is far above the traffic: a million a minute would keep a million of them.
+        """
+        hits = self._storage.events.get(item.key_for(key), [])  # newest first
+        del hits[item.amount :]
+        now_s = time.time()
+        while hits and hits[-1].expiry < now_s:
+            hits.pop()
 
     def _sweep(self) -> None:
         """Forget keys that have not been seen for a whole window, once a minute."""

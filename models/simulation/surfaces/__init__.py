@@ -8,7 +8,7 @@ Source:
     Tobin et al. (2017), "Domain randomization for transferring deep neural networks from simulation to the real world".
 """
 
-from models.simulation.surfaces.flaws import SURFACE_CLASSES
-from models.simulation.surfaces.picture import SurfaceDefect, SurfacePicture, surface_picture
+from models.simulation.surfaces.flaws import SURFACE_CLASSES, Surface
+from models.simulation.surfaces.picture import SurfaceDefect, SurfacePicture, flaws_on, surface_picture
 
-__all__ = ["SURFACE_CLASSES", "SurfaceDefect", "SurfacePicture", "surface_picture"]
+__all__ = ["SURFACE_CLASSES", "Surface", "SurfaceDefect", "SurfacePicture", "flaws_on", "surface_picture"]

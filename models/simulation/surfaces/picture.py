@@ -58,18 +58,27 @@ def surface_picture(
         raise ValueError(f"defect_rate must lie in 0..1, not {defect_rate}")
     rng = np.random.default_rng(seed)
     surface = _good_surface(rng, shape_hw)
-    grey = surface.grey.copy()
+    change, defects = flaws_on(rng, surface, _how_many(rng, defect_rate))
+    return SurfacePicture(_photographed(rng, surface.grey + change), defects)
+
+
+def flaws_on(rng: np.random.Generator, surface: Surface, count: int) -> tuple[Field, tuple[SurfaceDefect, ...]]:
+    """Return what up to `count` new defects add to a surface, (H, W) in levels of 255, and the defects.
+
+    One that finds no room, or that the surface would hide, is left out.
+    """
+    added = np.zeros(surface.shape_hw, np.float32)
     defects: list[SurfaceDefect] = []
-    taken = np.zeros(shape_hw, np.bool_)
-    for _ in range(_how_many(rng, defect_rate)):
+    taken = np.zeros(surface.shape_hw, np.bool_)
+    for _ in range(count):
         class_name = _any_class(rng)
         placed = _placed(rng, class_name, surface, taken)
         if placed is not None:
             change, mask = placed
-            grey += change
+            added += change
             taken |= cv2.dilate(mask.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(np.bool_)
             defects.append(SurfaceDefect(class_name, mask))
-    return SurfacePicture(_photographed(rng, grey), tuple(defects))
+    return added, tuple(defects)
 
 
 def _good_surface(rng: np.random.Generator, shape_hw: tuple[int, int]) -> Surface:

@@ -21,7 +21,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Picture, ...]:
     return write_surface_dataset(tmp_path_factory.mktemp("surfaces"), seed=9, count=20, side_px=160).pictures
 
 
-def _how(**options: float) -> FineTuning:
+def _how(**options: object) -> FineTuning:
     return FineTuning("v1", epochs=9, batch_size=4, learning_rate=0.001, **options)  # type: ignore[arg-type]
 
 
@@ -45,10 +45,26 @@ def test_recipe_pastes_when_it_is_the_one_for_surfaces(pictures: tuple[Picture, 
     how = FineTuning("v1", epochs=9, batch_size=4, learning_rate=0.001, recipe="surface")
     shown = how.shown(pictures, tmp_path)
     defective = sum(not p.is_good for p in pictures)
-    assert defective < sum(p.path.parent == tmp_path for p in shown) <= RECIPES["surface"].pasted * defective
+    made = [p for p in shown if p.path.parent == tmp_path]
+    pasted = [p for p in made if p.path.name.startswith("pasted")]
+    assert defective < len(pasted) <= RECIPES["surface"].pasted * defective
+    assert (
+        len(pictures) - defective < len(made) - len(pasted) <= RECIPES["surface"].painted * (len(pictures) - defective)
+    )
     options = how.options(None, pictures)
     assert options.window_px % 32 == 0
     assert abs(options.window_px - options.input_px / 2) <= 16
+
+
+def test_nothing_is_made_when_none_is_asked_for(pictures: tuple[Picture, ...], tmp_path: Path) -> None:
+    assert _how(recipe="surface", pasted=0.0, painted=0.0).shown(pictures, tmp_path) == pictures
+
+
+def test_painted_defects_are_refused_when_the_network_learns_classes_alone(
+    pictures: tuple[Picture, ...], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="only a surface network"):
+        _how(painted=1.0).shown(pictures, tmp_path)
 
 
 def test_input_fits_the_defects_when_there_is_no_version_to_start_from(pictures: tuple[Picture, ...]) -> None:

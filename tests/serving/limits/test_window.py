@@ -1,6 +1,7 @@
 """The moving window forgets what it no longer needs, and starts no threads."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
@@ -59,3 +60,12 @@ def test_no_thread_is_started_when_hit() -> None:
     for number in range(200):
         window.hit(_ITEM, f"{number}")
     assert threading.active_count() == before
+
+
+def test_hits_are_dropped_when_they_left_the_window_of_a_limit_far_above_the_traffic() -> None:
+    window, item = MovingWindow(), RateLimitItemPerSecond(1_000_000)
+    for _ in range(500):
+        window.hit(item, "a")
+    time.sleep(1.1)
+    assert window.hit(item, "a").remaining == 999_999
+    assert len(window._storage.events[item.key_for("a")]) == 1
