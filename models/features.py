@@ -99,8 +99,9 @@ def _stride_of(shape: Any, shape_hw: tuple[int, int]) -> int:
     """Pixels of the input per cell of a map, 0 for what is no map of several cells that covers the input."""
     if shape.is_dynamic or len(shape) != 4:
         return 0
-    batch, channels, height, width = (int(size.get_length()) for size in shape)
-    if batch != 1 or channels < _FEWEST_CHANNELS or height * width < 2:
+    # A surface network looks at the picture and at its mirror image, in a batch of two: the first one counts.
+    _, channels, height, width = (int(size.get_length()) for size in shape)
+    if channels < _FEWEST_CHANNELS or height * width < 2:
         return 0
     stride = shape_hw[0] // height
     return stride if (height * stride, width * stride) == shape_hw else 0

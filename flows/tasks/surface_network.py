@@ -113,7 +113,11 @@ class SurfaceNetwork(nn.Module):
 
 
 class Probabilities(nn.Module):
-    """The same network for inspecting: what a bundle of task `surface` has as its outputs."""
+    """The same network for inspecting: what a bundle of task `surface` has as its outputs.
+
+    It looks twice, the second time at the mirrored picture, and gives the mean of both: what it sees in one of them
+    alone is mostly chance. That doubles the time of an inspection; what it gains is in docs/surface.md.
+    """
 
     def __init__(self, network: SurfaceNetwork) -> None:
         """Takes a trained network."""
@@ -122,9 +126,11 @@ class Probabilities(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (N, classes, H/2, W/2) that add up to the probability of a defect, and the score of the part (N, 1)."""
-        found = self.network(pixels)
-        classes = torch.softmax(_twice(found.classes), dim=1)
-        return torch.sigmoid(found.defect) * classes, torch.sigmoid(found.part)
+        found = self.network(torch.cat([pixels, _mirrored(pixels)]))
+        maps = torch.sigmoid(found.defect) * torch.softmax(_twice(found.classes), dim=1)
+        seen, mirrored = maps.chunk(2)
+        part, of_mirrored = found.part.chunk(2)
+        return (seen + _mirrored(mirrored)) / 2.0, torch.sigmoid((part + of_mirrored) / 2.0)
 
 
 class _Contrast(nn.Module):
@@ -202,6 +208,11 @@ def _unit(before: int, after: int, *, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
     )
+
+
+def _mirrored(values: torch.Tensor) -> torch.Tensor:
+    """Return a map with left and right changed. (`flip` becomes a slice from which OpenVINO derives no shape.)"""
+    return values.index_select(3, torch.arange(values.shape[3] - 1, -1, -1, device=values.device))
 
 
 def _twice(values: torch.Tensor) -> torch.Tensor:

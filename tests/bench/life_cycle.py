@@ -10,7 +10,7 @@ import random
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from tests.bench.report import circumstances, replace_block, table, write_json
 _POLL_S = 1.0
 _STEP_DEADLINE_S = 3 * 3600.0
 _JOBS_DEADLINE_S = 180.0
-_OVERRIDE = {"override_reason": "life cycle on real pictures: shown to work, not to ship parts"}
+OVERRIDE = {"override_reason": "life cycle on real pictures: shown to work, not to ship parts"}
 
 
 def main(
@@ -51,29 +51,29 @@ def main(
 def _walk(client: httpx.Client, data: Path, epochs: int) -> Iterator[tuple[str, float, str]]:
     """Each step with its seconds and what came of it."""
     with _timed("import of half of the pictures") as done:
-        counts = _import(client, zip_of_half(data))
+        counts = import_archive(client, zip_of_half(data))
         done(f"{counts['added']} pictures, {counts['good_parts']} good parts, {counts['errors']} errors")
     yield done.step
     with _timed("training") as done:
         asked = {"epochs": epochs, "model_name": "half-of-tiles"}
-        _start_training(client, asked)
-        state = _until(client, "/api/v1/training/status", lambda s: s["state"] in {"completed", "failed", "cancelled"})
+        start_training(client, asked)
+        state = until(client, "/api/v1/training/status", lambda s: s["state"] in {"completed", "failed", "cancelled"})
         if state["state"] != "completed":
             raise RuntimeError(f"training {state['state']}: {state['message']}")
-        version = _candidate(client)
+        version = candidate(client)
         done(f"version {version}: {_figures(state['metrics'])}")
     yield done.step
     with _timed("gate") as done:
-        gate = _gate(client, version, {})
+        gate = judge(client, version, {})
         done(f"{gate['outcome']}: {'; '.join(gate['reasons']) or 'nothing speaks against it'}")
     yield done.step
     if gate["outcome"] == "blocked":
         with _timed("gate with an override") as done:
-            done(_gate(client, version, _OVERRIDE)["outcome"])
+            done(judge(client, version, OVERRIDE)["outcome"])
         yield done.step
     else:
         with _timed("waiting for serving to follow") as done:
-            _until(client, "/api/v1/models", lambda m: _deployed(m) == version)
+            until(client, "/api/v1/models", lambda m: deployed(m) == version)
             done(f"version {version} serves")
         yield done.step
     first = "1"
@@ -82,7 +82,7 @@ def _walk(client: httpx.Client, data: Path, epochs: int) -> Iterator[tuple[str, 
         ("roll forward", f"/api/v1/models/{version}/rollback"),
     ):
         with _timed(name) as done:
-            answer = _call(client, "POST", path)
+            answer = call(client, "POST", path)
             done(f"version {answer['version']} serves, {_verdict(client, data)}")
         yield done.step
 
@@ -106,10 +106,15 @@ def _timed(name: str) -> Iterator[_Step]:
 
 def zip_of_half(data: Path, seed: int = 7) -> bytes:
     """A zip archive of a random half of a COCO folder, good and defective parts alike."""
+    names = sorted(str(image["file_name"]) for image in json.loads((data / "annotations.json").read_text())["images"])
+    random.Random(seed).shuffle(names)  # noqa: S311 - a split, no secret
+    return zip_of(data, set(names[: len(names) // 2]))
+
+
+def zip_of(data: Path, names: Collection[str]) -> bytes:
+    """A zip archive of these pictures of a COCO folder, with their labels."""
     coco = json.loads((data / "annotations.json").read_text())
-    images = sorted(coco["images"], key=lambda image: str(image["file_name"]))
-    random.Random(seed).shuffle(images)  # noqa: S311 - a split, no secret
-    chosen = images[: len(images) // 2]
+    chosen = [image for image in coco["images"] if image["file_name"] in names]
     ids = {image["id"] for image in chosen}
     labels = {**coco, "images": chosen, "annotations": [a for a in coco["annotations"] if a["image_id"] in ids]}
     buffer = io.BytesIO()
@@ -120,17 +125,17 @@ def zip_of_half(data: Path, seed: int = 7) -> bytes:
     return buffer.getvalue()
 
 
-def _import(client: httpx.Client, archive: bytes) -> dict[str, Any]:
+def import_archive(client: httpx.Client, archive: bytes) -> dict[str, Any]:
     files = {"file": ("half.zip", archive, "application/zip")}
-    started = _call(client, "POST", "/api/v1/datasets/import", files=files)
-    state = _until(client, f"/api/v1/datasets/imports/{started['id']}", lambda s: s["state"] != "running")
+    started = call(client, "POST", "/api/v1/datasets/import", files=files)
+    state = until(client, f"/api/v1/datasets/imports/{started['id']}", lambda s: s["state"] != "running")
     if state["state"] != "finished":
         raise RuntimeError(f"import failed: {state['detail']}")
     counts: dict[str, Any] = state["counts"]
     return counts
 
 
-def _start_training(client: httpx.Client, asked: dict[str, Any]) -> None:
+def start_training(client: httpx.Client, asked: dict[str, Any]) -> None:
     """Starts it as soon as Prefect answers, which takes longer than the API at a first start."""
     deadline_s = time.monotonic() + _JOBS_DEADLINE_S
     while (
@@ -143,9 +148,9 @@ def _start_training(client: httpx.Client, asked: dict[str, Any]) -> None:
         raise RuntimeError(response.text)
 
 
-def _gate(client: httpx.Client, version: str, body: dict[str, str]) -> dict[str, Any]:
-    _call(client, "POST", f"/api/v1/models/{version}/promote", json=body)
-    state = _until(
+def judge(client: httpx.Client, version: str, body: dict[str, str]) -> dict[str, Any]:
+    call(client, "POST", f"/api/v1/models/{version}/promote", json=body)
+    state = until(
         client, f"/api/v1/models/{version}/gate", lambda s: s["state"] in {"completed", "failed", "cancelled"}
     )
     if state["state"] != "completed":
@@ -156,18 +161,16 @@ def _gate(client: httpx.Client, version: str, body: dict[str, str]) -> dict[str,
 
 def _verdict(client: httpx.Client, data: Path) -> str:
     picture = min((data / "images").glob("crack*.jpg"))
-    answer = _call(
-        client, "POST", "/api/v1/inspect", files={"file": (picture.name, picture.read_bytes(), "image/jpeg")}
-    )
+    answer = call(client, "POST", "/api/v1/inspect", files={"file": (picture.name, picture.read_bytes(), "image/jpeg")})
     return f"{picture.name} by version {answer['model_version']}: {answer['decision']}"
 
 
-def _candidate(client: httpx.Client) -> str:
-    versions = _call(client, "GET", "/api/v1/models")["models"]
+def candidate(client: httpx.Client) -> str:
+    versions = call(client, "GET", "/api/v1/models")["models"]
     return str(next(v["version"] for v in versions if "candidate" in v["aliases"]))
 
 
-def _deployed(models: dict[str, Any]) -> str | None:
+def deployed(models: dict[str, Any]) -> str | None:
     return next((str(v["version"]) for v in models["models"] if v["active"]), None)
 
 
@@ -175,17 +178,17 @@ def _figures(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in sorted(metrics.items()) if "mAP50" in name)
 
 
-def _call(client: httpx.Client, method: str, path: str, **arguments: Any) -> Any:
+def call(client: httpx.Client, method: str, path: str, **arguments: Any) -> Any:
     response = client.request(method, path, **arguments)
     if response.is_error:
         raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
     return response.json()
 
 
-def _until(client: httpx.Client, path: str, reached: Callable[[Any], bool]) -> Any:
+def until(client: httpx.Client, path: str, reached: Callable[[Any], bool]) -> Any:
     deadline_s = time.monotonic() + _STEP_DEADLINE_S
     while time.monotonic() < deadline_s:
-        state = _call(client, "GET", path)
+        state = call(client, "GET", path)
         if reached(state):
             return state
         time.sleep(_POLL_S)

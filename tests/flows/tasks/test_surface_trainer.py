@@ -21,7 +21,7 @@ from flows.tasks.recipes import RECIPES, choose_recipe
 from flows.tasks.restore_weights import RestoreError
 from flows.tasks.surface_figures import auroc
 from flows.tasks.surface_loss import surface_losses
-from flows.tasks.surface_network import SurfaceNetwork, SurfaceOutputs
+from flows.tasks.surface_network import Probabilities, SurfaceNetwork, SurfaceOutputs
 from flows.tasks.surface_pictures import UNKNOWN, Batch, SurfacePictures, read_labelled, to_batch, varied
 from flows.tasks.surface_restore import restore_state, restore_surface
 from flows.tasks.surface_trainer import SurfaceTrainer
@@ -122,7 +122,7 @@ def test_every_backend_gives_the_verdicts_that_the_pictures_ask_for_when_it_is_a
 def test_pictures_have_vectors_when_the_bundle_serves_curation(bundle: Bundle, pictures: tuple[Picture, ...]) -> None:
     extractor = FeatureExtractor(open_runtime(bundle, backend="onnxruntime"), threads=1)
     vectors = [extractor.vector_of(read_image(p.path.read_bytes()).pixels_rgb) for p in pictures[:2]]
-    assert vectors[0].shape == vectors[1].shape
+    assert vectors[0].shape == vectors[1].shape == (64,)  # mean and maximum of what the part is decided on
     assert not np.allclose(vectors[0], vectors[1])
 
 
@@ -139,9 +139,12 @@ def test_old_classes_are_known_and_a_new_one_has_a_place_when_started_from_a_bun
     )
     expected = open_runtime(bundle, backend="onnxruntime").infer(read_image(pictures[19].path.read_bytes()).pixels_rgb)
     with torch.no_grad():
-        found = network(torch.from_numpy(blob))
-    assert torch.sigmoid(found.part).item() == pytest.approx(float(expected[1][0, 0]), abs=1e-4)
-    assert torch.sigmoid(found.defect)[0, 0].numpy() == pytest.approx(expected[0][0].sum(axis=0), abs=1e-4)
+        maps, part = Probabilities(network)(torch.from_numpy(blob))
+        mirrored_maps, mirrored_part = Probabilities(network)(torch.from_numpy(blob).flip(3))
+    assert part.item() == pytest.approx(float(expected[1][0, 0]), abs=1e-4)
+    assert maps[0].sum(axis=0).numpy() == pytest.approx(expected[0][0].sum(axis=0), abs=1e-4)
+    assert mirrored_part.item() == pytest.approx(part.item(), abs=1e-5)
+    assert mirrored_maps.flip(3).numpy() == pytest.approx(maps.numpy(), abs=1e-5)
     assert network.classes.weight[1].abs().sum() == 0
 
 
