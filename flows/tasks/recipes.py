@@ -13,6 +13,9 @@ from flows.tasks.paste_defects import Pasting, paste_defects
 from flows.tasks.trainer import Augmentation, Head, TrainingOptions
 from models.bundle import Bundle
 
+MOST_PAINTED = 2000
+"""A training keeps its pictures in memory: so many take about a gigabyte at 384 px."""
+
 RecipeName = Literal["starter", "few-pictures", "surface", "surface-starter"]
 Wanted = Literal["auto", "starter", "few-pictures", "surface", "surface-starter"]
 
@@ -65,7 +68,7 @@ class TrainingRecipe:
             pictures: Training pictures; none of a validation or test part.
             folder: Is created where anything is made.
             pasted: New pictures for each defective one; None keeps the recipe's.
-            painted: New pictures for each good one; None keeps the recipe's.
+            painted: New pictures for each good one, `MOST_PAINTED` at most; None keeps the recipe's.
 
         Raises:
             ValueError: Painted defects have no class, and this recipe's network learns nothing else.
@@ -74,7 +77,7 @@ class TrainingRecipe:
         """
         seed, good = self.options.seed, sum(picture.is_good for picture in pictures)
         to_paste = round((self.pasted if pasted is None else pasted) * (len(pictures) - good))
-        to_paint = round((self.painted if painted is None else painted) * good)
+        to_paint = min(round((self.painted if painted is None else painted) * good), MOST_PAINTED)
         if to_paint and self.head != "surface_map":
             raise ValueError("painted defects have no class: only a surface network learns from them")
         made = paste_defects(pictures, folder, Pasting(to_paste, seed=seed)) if to_paste else ()
@@ -154,7 +157,7 @@ RECIPES: dict[Wanted, TrainingRecipe] = {
     ),
     # The same hundreds for a network that learns from every pixel: surfaces, of which only the defects are the objects.
     # Windows around defects teach the same for a quarter of the time; whole pictures at the end settle what good is.
-    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0, painted=2.0),
+    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0, painted=4.0),
     # What it starts from: thousands of simulated surfaces, always more of them, so that none is made of these.
     "surface-starter": TrainingRecipe(replace(_SURFACE, epochs=12, val_every=1), head="surface_map"),
 }

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the train extra")
 
+from flows.tasks import recipes
 from flows.tasks.coco import Picture
 from flows.tasks.few_pictures import choose_input_size
 from flows.tasks.fine_tuning import FineTuning
@@ -54,6 +55,14 @@ def test_recipe_pastes_when_it_is_the_one_for_surfaces(pictures: tuple[Picture, 
     options = how.options(None, pictures)
     assert options.window_px % 32 == 0
     assert abs(options.window_px - options.input_px / 2) <= 16
+
+
+def test_no_more_is_painted_than_memory_takes(
+    pictures: tuple[Picture, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "MOST_PAINTED", 3)
+    shown = _how(recipe="surface", pasted=0.0, painted=20.0).shown(pictures, tmp_path)
+    assert len(pictures) < len(shown) <= len(pictures) + 3
 
 
 def test_nothing_is_made_when_none_is_asked_for(pictures: tuple[Picture, ...], tmp_path: Path) -> None:
