@@ -92,7 +92,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         device: "cpu" or "cuda".
         dataset_id: The same data set in the API, whose pictures then count as trained; empty for none.
         pasted: Pictures made by pasting defects onto good parts, for each defective one; the recipe's if left out.
-        painted: Pictures made by painting simulated defects onto good parts, for each good one (2,000 at most); as well.
+        painted: Pictures made by painting simulated defects onto good parts, for each good one; 2,000 at most.
         good_share: Share of good pictures among those shown; 0 keeps the recipe's.
         allowed_escape: Share of defective parts that may pass; chooses the thresholds.
         allowed_overkill: Share of good parts that may fail.
