@@ -106,18 +106,28 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         BusyError: Another training runs on this machine.
     """
     from flows.tasks.fine_tuning import FineTuning  # noqa: PLC0415 - 500 MiB that whoever lists the flows does without
-    from flows.tasks.frozen_dataset import freeze_dataset  # noqa: PLC0415
 
     settings, name = FlowSettings(), model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, painted, good_share)
     with locked(_folder(settings) / "training.lock", busy="another training runs on this machine"):
         base_version, base = _starting_point(settings, start_from)
         known, wanted = base.manifest.classes if base else (), _Wanted(allowed_escape, allowed_overkill, overkill_cost)
-        frozen = freeze_dataset(Path(dataset), _folder(settings) / "datasets", grouping=grouping, first_classes=known)
+        frozen = _frozen(settings, Path(dataset), grouping, known)
         version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version), wanted)
     figures, (said, failed) = _register_candidate(settings, version), _errors(version, frozen)
     shortfalls = [*failed, *_benchmark(version), *_tell_api(dataset_id, version)]
     _show(name, version, frozen.digest, figures, shortfalls, said)
+    return _completed(version, frozen, figures, shortfalls)
+
+
+def _frozen(settings: FlowSettings, dataset: Path, grouping: Grouping, known: tuple[str, ...]) -> "FrozenDataset":
+    from flows.tasks.frozen_dataset import freeze_dataset  # noqa: PLC0415 - as `FineTuning`
+
+    return freeze_dataset(dataset, _folder(settings) / "datasets", grouping=grouping, first_classes=known)
+
+
+def _completed(version: str, frozen: "FrozenDataset", figures: dict[str, float], shortfalls: list[str]) -> Any:
+    """The end of a run, with what `promote` takes."""
     result = {"version": version, "dataset": frozen.digest, "test_set": str(frozen.test_folder), "metrics": figures}
     return Completed(message="; ".join([f"version {version} is the candidate", *shortfalls]), data=result)
 

@@ -10,7 +10,7 @@ import numpy as np
 from flows.tasks.coco import Picture
 
 _STRIDE_PX = 32
-_SMALLEST_SIDE_PX = 6.0
+_SMALLEST_SIDE_PX = 5.0
 """A defect should be no narrower in the network's input, whose finest cells are 8 px wide. A rule of thumb."""
 
 

@@ -105,9 +105,9 @@ def choose_recipe(wanted: Wanted, base: Bundle | None, pictures: Sequence[Pictur
 
 _SURFACE = TrainingOptions(
     input_px=256,
-    epochs=50,
+    epochs=20,
     batch=8,
-    learning_rate=0.004,
+    learning_rate=0.002,
     window_px=128,
     window_share=0.75,
     val_every=5,
@@ -157,7 +157,9 @@ RECIPES: dict[Wanted, TrainingRecipe] = {
     ),
     # The same hundreds for a network that learns from every pixel: surfaces, of which only the defects are the objects.
     # Windows around defects teach the same for a quarter of the time; whole pictures at the end settle what good is.
-    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0, painted=4.0),
+    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0, painted=3.0),
     # What it starts from: thousands of simulated surfaces, always more of them, so that none is made of these.
-    "surface-starter": TrainingRecipe(replace(_SURFACE, epochs=12, val_every=1), head="surface_map"),
+    "surface-starter": TrainingRecipe(
+        replace(_SURFACE, epochs=12, learning_rate=0.004, val_every=1), head="surface_map"
+    ),
 }

@@ -102,8 +102,8 @@ def _picture(side_px: float, longest_px: int = 400) -> Picture:
     ("side_px", "longest_px", "wanted"),
     [
         (50.0, 400, 256),  # large defects: the smallest input
-        (6.0, 400, 416),  # 6 px are 6 px at full size
-        (8.0, 400, 320),
+        (5.0, 400, 416),  # 5 px are 5 px at full size
+        (6.4, 400, 320),
         (2.0, 400, 416),  # the camera saw no more
         (3.0, 4000, 640),
         (16.0, 64, 64),  # nor of a small picture
