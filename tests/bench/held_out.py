@@ -40,6 +40,7 @@ from tests.bench.report import circumstances, replace_block, table, write_json
 
 _ENDED = {"completed", "failed", "cancelled"}
 _PARTS_FOR_LATENCY = 40
+_LOGGED_IN_MINUTES = "1440"  # a training is longer than the life of a token
 
 
 def main(
@@ -53,7 +54,10 @@ def main(
     """Trains on four fifths, inspects the rest."""
     split = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=7)
     asked = {"epochs": epochs, "learning_rate": learning_rate}
-    with tempfile.TemporaryDirectory() as scratch, running_platform(keep or Path(scratch)) as (client, _):
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_platform(keep or Path(scratch), ACCESS_TOKEN_MINUTES=_LOGGED_IN_MINUTES) as (client, _),
+    ):
         names = {p.path.name for p in (*split.train, *split.val)}
         import_archive(client, zip_of(data, names))
         trained_s, version, outcome = _trained(client, asked)
