@@ -40,7 +40,16 @@ from tests.pictures import png_bytes, square_picture
 pytestmark = pytest.mark.training
 SIDE_PX = 16
 STARTER = Path(__file__).resolve().parents[3] / "models" / "starter"
-OPTIONS = replace(RECIPES["surface"].options, input_px=INPUT_PX, epochs=2, small_share=0.0, threads=1, val_every=1)
+# Two epochs must do, so that the rate is a high one.
+OPTIONS = replace(
+    RECIPES["surface"].options,
+    input_px=INPUT_PX,
+    epochs=2,
+    learning_rate=0.004,
+    small_share=0.0,
+    threads=1,
+    val_every=1,
+)
 
 
 @pytest.fixture(scope="module")
