@@ -92,6 +92,7 @@ class FineTuning:
         """Return the pictures of an epoch: the given ones and those made in `folder`, each kind as often as wanted.
 
         Raises:
+            ValueError: Painted defects are asked for, and this recipe's network learns classes alone.
             ModelError: A picture cannot be read.
         """
         recipe = RECIPES[self.recipe]

@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from flows.tasks.coco import NO_CLASS, Annotation, Picture
-from flows.tasks.simulated_dataset import mask_to_rings
+from flows.tasks.coco import NO_CLASS, Picture
+from flows.tasks.paste_defects import write_made
+from flows.tasks.simulated_dataset import annotation_of_mask
 from models.intake import read_image
 from models.simulation.surfaces import Surface, flaws_on
 
@@ -54,11 +55,8 @@ def paint_defects(pictures: Sequence[Picture], folder: Path, *, count: int, seed
         added, defects = flaws_on(rng, _surface(pixels), int(rng.integers(1, _MOST + 1)))
         if not defects:
             continue
-        painted = np.clip(np.rint(pixels + added[..., None]), 0, 255).astype(np.uint8)
-        path = folder / f"painted_{number:05d}.png"
-        path.write_bytes(cv2.imencode(".png", painted[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
-        annotations = tuple(_annotation(defect.mask) for defect in defects)
-        made.append(Picture(path, (pixels.shape[0], pixels.shape[1]), annotations))
+        annotations = [annotation_of_mask(NO_CLASS, defect.mask) for defect in defects]
+        made.append(write_made(folder / f"painted_{number:05d}.png", pixels + added[..., None], annotations))
     return tuple(made)
 
 
@@ -66,10 +64,3 @@ def _surface(pixels: npt.NDArray[np.uint8]) -> Surface:
     grey = pixels.mean(axis=2, dtype=np.float32)
     around = cv2.blur(grey, (9, 9))
     return Surface(grey, (around > _DARK * float(np.median(grey))).astype(np.float32))
-
-
-def _annotation(mask: npt.NDArray[np.bool_]) -> Annotation:
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return Annotation(
-        NO_CLASS, (float(left), float(top), float(left + width), float(top + height)), mask_to_rings(mask)
-    )

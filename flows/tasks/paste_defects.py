@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flows.tasks.coco import Annotation, Picture
-from flows.tasks.simulated_dataset import mask_to_rings
+from flows.tasks.simulated_dataset import annotation_of_mask
 from models.intake import read_image
 
 Pixels = npt.NDArray[np.uint8]
@@ -109,14 +109,22 @@ def paste_defects(pictures: Sequence[Picture], folder: Path, pasting: Pasting) -
             source = cut.setdefault(int(chosen), _cut(*marked[int(chosen)]))
             mask = _paste(rng, canvas, _varied(rng, source, taken.shape, pasting), taken, pasting)
             if mask is not None:
-                annotations.append(_annotation(source.class_name, mask))
+                annotations.append(annotation_of_mask(source.class_name, mask))
                 taken |= cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(np.bool_)
         if annotations:
-            path = folder / f"pasted_{number:05d}.png"
-            pixels = np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
-            path.write_bytes(cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
-            made.append(Picture(path, (canvas.shape[0], canvas.shape[1]), tuple(annotations)))
+            made.append(write_made(folder / f"pasted_{number:05d}.png", canvas, annotations))
     return tuple(made)
+
+
+def write_made(path: Path, levels: npt.NDArray[np.float32], annotations: Sequence[Annotation]) -> Picture:
+    """Return a picture that was made for training, written as PNG; `levels` are (H, W, 3) RGB, of 255.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    pixels = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    path.write_bytes(cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+    return Picture(path, (pixels.shape[0], pixels.shape[1]), tuple(annotations))
 
 
 def _cut(picture: Picture, annotation: Annotation) -> _Source:
@@ -201,9 +209,3 @@ def _blend(under: npt.NDArray[np.float32], source: _Source, contrast: float) -> 
     feather = cv2.GaussianBlur(source.mask.astype(np.float32), (0, 0), 1.0)
     feather = np.maximum(feather, source.mask * np.float32(0.75))[..., None]
     under += feather * (after * ratio - under)
-
-
-def _annotation(class_name: str, mask: Mask) -> Annotation:
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    box = (float(left), float(top), float(left + width), float(top + height))
-    return Annotation(class_name, box, mask_to_rings(mask))

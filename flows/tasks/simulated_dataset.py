@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from flows.tasks.coco import Annotation, Dataset, Picture, Ring, write_annotations
 from models.simulation import DEFECT_CLASSES, SimulatedDefect, SimulatedLine
-from models.simulation.surfaces import SURFACE_CLASSES, SurfaceDefect, surface_picture
+from models.simulation.surfaces import SURFACE_CLASSES, surface_picture
 
 JPEG_QUALITY = 95  # what industrial cameras send by default; the network must not depend on lossless pictures
 SURFACE_PX = 256
@@ -94,16 +94,17 @@ def write_surface_dataset(
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(75, 99))]
         _, encoded = cv2.imencode(".jpg", made.pixels_rgb[..., ::-1], quality)
         path.write_bytes(encoded.tobytes())
-        pictures.append(Picture(path, shape_hw, tuple(_surface_annotation(defect) for defect in made.defects)))
+        pictures.append(Picture(path, shape_hw, tuple(annotation_of_mask(d.class_name, d.mask) for d in made.defects)))
         on_part(index + 1)
     write_annotations(folder, SURFACE_CLASSES, pictures)
     return Dataset(SURFACE_CLASSES, tuple(pictures))
 
 
-def _surface_annotation(defect: SurfaceDefect) -> Annotation:
-    rows, columns = np.flatnonzero(defect.mask.any(axis=1)), np.flatnonzero(defect.mask.any(axis=0))
-    box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-    return Annotation(defect.class_name, box, mask_to_rings(defect.mask))
+def annotation_of_mask(class_name: str, mask: npt.NDArray[np.bool_]) -> Annotation:
+    """Return the annotation of a defect whose pixels are known, (H, W) bool, with its box and its outer rings."""
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    box = (float(left), float(top), float(left + width), float(top + height))
+    return Annotation(class_name, box, mask_to_rings(mask))
 
 
 def mask_to_rings(mask: npt.NDArray[np.bool_]) -> tuple[Ring, ...]:

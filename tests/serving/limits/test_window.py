@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 
 from serving.limits.window import MovingWindow
@@ -62,10 +63,13 @@ def test_no_thread_is_started_when_hit() -> None:
     assert threading.active_count() == before
 
 
-def test_hits_are_dropped_when_they_left_the_window_of_a_limit_far_above_the_traffic() -> None:
+def test_hits_are_dropped_when_they_left_the_window_of_a_limit_far_above_the_traffic(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     window, item = MovingWindow(), RateLimitItemPerSecond(1_000_000)
     for _ in range(500):
         window.hit(item, "a")
-    time.sleep(1.1)
+    later_s = time.time() + 1.1
+    monkeypatch.setattr(time, "time", lambda: later_s)
     assert window.hit(item, "a").remaining == 999_999
     assert len(window._storage.events[item.key_for("a")]) == 1
