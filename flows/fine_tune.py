@@ -85,7 +85,8 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         batch_size: Pictures per step.
         learning_rate: The largest one.
         model_name: Version of the new bundle, `v1.1-scratch`; made up if empty.
-        start_from: Number or alias of the version whose weights to start from; `scratch` for none.
+        start_from: Number or alias of the version whose weights to start from; `base` for the recipe's base weights
+            (those that learned from simulated surfaces; a YOLO's are what `BASE_WEIGHTS` names); `scratch` for none.
         grouping: Which pictures show one part.
         recipe: Which network, and the rest of the options: see flows/tasks/recipes.py. `auto` chooses by the data.
         input_px: Longer side of the input, a multiple of 32; 0 keeps the base version's, or fits the defects.
@@ -101,14 +102,18 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     Raises:
         ValueError: There are too few pictures.
         DatasetError: The folder is no COCO folder.
-        RestoreError: The weights of the version to start from do not fit.
+        RestoreError: The weights of the version to start from do not fit, or published ones cannot be had.
         RegistryError: No such version, or the registry does not answer.
         BusyError: Another training runs on this machine.
     """
     from flows.tasks.fine_tuning import FineTuning  # noqa: PLC0415 - 500 MiB that whoever lists the flows does without
 
     settings, name = FlowSettings(), model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    how = FineTuning(name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, painted, good_share)
+    how = FineTuning(
+        *(name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, painted, good_share),
+        from_base=start_from == "base",
+        base_weights=settings.base_weights_file,
+    )
     with locked(_folder(settings) / "training.lock", busy="another training runs on this machine"):
         base_version, base = _starting_point(settings, start_from)
         known, wanted = base.manifest.classes if base else (), _Wanted(allowed_escape, allowed_overkill, overkill_cost)
@@ -237,7 +242,7 @@ def _lineage(frozen: "FrozenDataset", base: ModelVersion | None) -> dict[str, st
 
 
 def _starting_point(settings: FlowSettings, start_from: str) -> tuple[ModelVersion | None, Bundle | None]:
-    if start_from == "scratch":
+    if start_from in {"base", "scratch"}:
         return None, None
     with MlflowRest(settings.mlflow_url) as rest:
         found = resolve(rest, start_from)

@@ -26,6 +26,7 @@ class FlowSettings(BaseSettings):
     max_upload_mb: Annotated[int, Field(ge=1, le=1024)] = 20
     gate_latency_budget_ms: Annotated[float, Field(gt=0.0, le=60_000.0)] = 200.0
     training_gives_way: bool = True
+    base_weights: str = ""
     batch_roots: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
 
     @property
@@ -45,6 +46,14 @@ class FlowSettings(BaseSettings):
         """Folders below which a batch may read pictures; at least one."""
         inbox = self.data_dir.absolute() / "inbox"
         return tuple(Path(root).expanduser().absolute() for root in self.batch_roots) or (inbox,)
+
+    @property
+    def base_weights_file(self) -> Path | None:
+        """Where the weights lie that `BASE_WEIGHTS` names, or are to be downloaded to; None if it names none."""
+        if not self.base_weights:
+            return None
+        named = Path(self.base_weights).expanduser()
+        return named.absolute() if len(named.parts) > 1 else self.data_dir.absolute() / "weights" / named
 
     @property
     def prefect_url(self) -> str:

@@ -39,6 +39,8 @@ class FineTuning:
         pasted: Pictures made by pasting defects onto good parts, for each defective one; None keeps the recipe's.
         painted: Pictures made by painting simulated defects onto good parts, for each good one; None as before.
         good_share: Share of good pictures among those shown; 0 keeps the recipe's repeats.
+        from_base: Start from the recipe's base weights where there is no version to go on with, not from random ones.
+        base_weights: Published weights of a YOLO (`BASE_WEIGHTS`), its base weights; None where the site names none.
     """
 
     version: str
@@ -51,6 +53,8 @@ class FineTuning:
     pasted: float | None = None
     painted: float | None = None
     good_share: float = 0.0
+    from_base: bool = False
+    base_weights: Path | None = None
 
     def settled(self, base: Bundle | None, pictures: Sequence[Picture]) -> FineTuning:
         """Return the same with a recipe chosen, where it was left to the platform."""
@@ -58,13 +62,16 @@ class FineTuning:
 
     def said_of_start(self, base: Bundle | None) -> str:
         """Return in words which weights the training starts from."""
-        if base is None:
-            return "starts from random weights, as asked for"
-        if can_start_from(RECIPES[self.recipe].head, base):
+        head = RECIPES[self.recipe].head
+        if base is not None and can_start_from(head, base):
             return f"starts from the weights of {base.manifest.version}"
+        if base is None and not self.from_base:
+            return "starts from random weights, as asked for"
+        published = self.base_weights.name if self.base_weights else "random weights, since BASE_WEIGHTS names none"
+        weights = "the weights that learned from simulated surfaces" if head == "surface_map" else published
+        if base is None:
+            return f"starts from {weights}"
         task = base.manifest.task
-        at_hand = weights_at_hand(RECIPES[self.recipe].head)
-        weights = "the weights that learned from simulated surfaces" if at_hand else "random weights"
         return f"starts from {weights}: the version to start from is a {task} network, of another architecture"
 
     def options(self, base: Bundle | None, pictures: Sequence[Picture]) -> TrainingOptions:
@@ -113,20 +120,22 @@ def train_checkpoint(
 
     Args:
         how: Options.
-        base: The bundle to start from, None to start from random weights. Those of another architecture are of no use:
-            then the training starts from what is at hand for its own, and the provenance says so.
+        base: The bundle to start from, None for none. Weights of another architecture are of no use: then the training
+            starts from its recipe's base weights, and the provenance says so.
         data: The pictures.
         work: An empty folder.
         on_epoch: Told after each epoch.
 
     Raises:
-        RestoreError: The weights of the base do not fit, though it is of the same kind.
+        RestoreError: The base is of the same kind and its weights do not fit, or published ones cannot be had.
     """
     how = how.settled(base, data.train)
     head = RECIPES[how.recipe].head
-    at_hand = None
+    at_hand, wants_base = None, how.from_base
     if base is not None and not can_start_from(head, base):
-        base, at_hand = None, weights_at_hand(head)
+        base, wants_base = None, True
+    if base is None and wants_base:
+        at_hand = weights_at_hand(head, how.base_weights, data.class_names, work)
     options = replace(how.options(base, data.train), start_from=at_hand)
     if base is not None:
         shape_hw = shape_of_input(TrainingSet(data.class_names, data.train, ()), options)

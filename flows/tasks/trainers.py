@@ -67,9 +67,23 @@ def can_start_from(head: Head, bundle: Bundle) -> bool:
     return (bundle.manifest.task == "surface") == (head == "surface_map")
 
 
-def weights_at_hand(head: Head) -> Path | None:
-    """Return weights to start from where no bundle's fit, None where there are only random ones."""
-    return PRETRAINED_SURFACE if head == "surface_map" else None
+def weights_at_hand(
+    head: Head, base_weights: Path | None, class_names: tuple[str, ...], work_folder: Path
+) -> Path | None:
+    """Return weights to start from where no bundle's are to be, None where there are only random ones.
+
+    Args:
+        head: The head that the training is for.
+        base_weights: Published weights of a YOLO that the site names; they are downloaded if they are missing.
+        class_names: The classes to learn.
+        work_folder: For the trainer's own files.
+
+    Raises:
+        RestoreError: The weights that the site names cannot be had, or are of another network.
+    """
+    if head == "surface_map":
+        return PRETRAINED_SURFACE
+    return ultralytics_trainer.fetch_weights(base_weights, class_names, work_folder) if base_weights else None
 
 
 def restore_bundle(

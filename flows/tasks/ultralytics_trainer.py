@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from flows.tasks.restore_weights import copy_heads, restore_weights
+from flows.tasks.restore_weights import RestoreError, copy_heads, restore_weights
 from flows.tasks.trainer import (
     EpochReport,
     Head,
@@ -33,6 +34,8 @@ from flows.tasks.trainer import (
 from flows.tasks.yolo_folder import write_yolo_folder
 
 ARCHITECTURE = "yolo26n-seg.yaml"
+_FITTING_SHARE = 0.9
+"""Of a network's tensors; those of its classes differ where the classes do."""
 _QUIET = {
     "sync": False, "mlflow": False, "clearml": False, "comet": False, "dvc": False, "raytune": False, "wandb": False,
     "tensorboard": False, "vscode_msg": False, "openvino_msg": False,
@@ -197,7 +200,8 @@ def rebuild_network(class_names: tuple[str, ...], weights: dict[str, torch.Tenso
 
 def _stored_network(checkpoint: Path, work_folder: Path) -> Any:
     prepare_ultralytics(work_folder)
-    # The checkpoint pickles the whole network; only files that this trainer wrote are ever given to it.
+    # The checkpoint pickles the whole network; only files that this trainer wrote, or that the site names in
+    # BASE_WEIGHTS, are ever given to it.
     stored = torch.load(checkpoint, map_location="cpu", weights_only=False)
     return stored.get("ema") or stored["model"]
 
@@ -231,6 +235,37 @@ def restore_checkpoint(
     network = _fresh_network(class_names, path.parent)
     restore_weights(network, onnx_path, blobs)
     torch.save({"model": network, "ema": None, "train_args": {}}, path)
+    return path
+
+
+def fetch_weights(path: Path, class_names: tuple[str, ...], work_folder: Path) -> Path:
+    """Return the file of published weights to start from; ultralytics downloads it if it is one of its own and missing.
+
+    Args:
+        path: A checkpoint of ultralytics', which is unpickled: whoever names it trusts it.
+        class_names: The classes to learn; those of the weights may be others.
+        work_folder: For ultralytics' configuration.
+
+    Raises:
+        RestoreError: It is not there and cannot be downloaded, or it is of another network.
+    """
+    prepare_ultralytics(work_folder)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            importlib.import_module("ultralytics.utils.downloads").attempt_download_asset(str(path))
+        except OSError as error:
+            raise RestoreError(f"the weights {path.name} are not there and cannot be downloaded: {error}") from error
+        if not path.is_file():
+            raise RestoreError(f"there are no published weights named {path.name}")
+    try:
+        given = _stored_network(path, work_folder).state_dict()
+    except (OSError, RuntimeError, pickle.UnpicklingError, AttributeError, KeyError) as error:
+        raise RestoreError(f"{path.name} holds no weights: {error}") from error
+    own = _fresh_network(class_names, work_folder).state_dict()
+    fitting = sum(name in given and given[name].shape == value.shape for name, value in own.items())
+    if fitting < _FITTING_SHARE * len(own):
+        raise RestoreError(f"{path.name} is of another network: {fitting} of {len(own)} tensors fit {ARCHITECTURE}")
     return path
 
 

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the train extra")
 
+from flows.settings import FlowSettings
 from flows.tasks import recipes
 from flows.tasks.coco import Picture
 from flows.tasks.few_pictures import choose_input_size
@@ -74,6 +75,23 @@ def test_painted_defects_are_refused_when_the_network_learns_classes_alone(
 ) -> None:
     with pytest.raises(ValueError, match="only a surface network"):
         _how(painted=1.0).shown(pictures, tmp_path)
+
+
+def test_published_weights_lie_below_the_data_or_where_a_path_says(tmp_path: Path) -> None:
+    def found(named: str) -> Path | None:
+        return FlowSettings(base_weights=named, data_dir=tmp_path).base_weights_file
+
+    assert found("") is None
+    assert found("yolo26n-seg.pt") == tmp_path / "weights" / "yolo26n-seg.pt"
+    assert found("/srv/yolo26n-seg.pt") == Path("/srv/yolo26n-seg.pt")
+
+
+def test_said_which_weights_are_started_from() -> None:
+    named = Path("weights") / "yolo26n-seg.pt"
+    assert "random weights, as asked for" in _how().said_of_start(None)
+    assert "yolo26n-seg.pt" in _how(from_base=True, base_weights=named).said_of_start(None)
+    assert "BASE_WEIGHTS names none" in _how(from_base=True).said_of_start(None)
+    assert "simulated surfaces" in _how(recipe="surface", from_base=True, base_weights=named).said_of_start(None)
 
 
 def test_input_fits_the_defects_when_there_is_no_version_to_start_from(pictures: tuple[Picture, ...]) -> None:

@@ -39,7 +39,7 @@ def test_each_filter_is_off_by_half_a_step_at_most_when_packed(tmp_path: Path) -
 
 
 def test_weights_at_hand_tell_defective_surfaces_from_good_ones_when_they_never_saw_them(tmp_path: Path) -> None:
-    path = weights_at_hand("surface_map")
+    path = weights_at_hand("surface_map", None, (), tmp_path)
     assert path is not None
     content = read_weights(path)
     network = SurfaceNetwork(len(content["classes"]))
@@ -48,7 +48,7 @@ def test_weights_at_hand_tell_defective_surfaces_from_good_ones_when_they_never_
     found = part_auroc(network.eval(), pictures, (256, 256))
     assert found is not None
     assert found > 0.8
-    assert weights_at_hand("one_to_many") is None
+    assert weights_at_hand("one_to_many", None, (), tmp_path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"not compressed", lzma.compress(b"no archive")])

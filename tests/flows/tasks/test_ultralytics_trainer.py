@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,9 +29,11 @@ from flows.tasks.trainer import (
 )
 from flows.tasks.ultralytics_trainer import (
     UltralyticsTrainer,
+    fetch_weights,
     load_network,
     prepare_ultralytics,
     restore_checkpoint,
+    stored_weights,
 )
 from models.errors import BrokenImageError
 from models.intake import read_image
@@ -107,6 +110,46 @@ def test_weights_are_not_restored_when_the_classes_differ(trained: TrainedWeight
         restore_checkpoint(tmp_path / "model.onnx", ("one", "two"), [blob], tmp_path / "restored.pt")
     with pytest.raises(RestoreError, match="pictures"):
         restore_checkpoint(tmp_path / "model.onnx", DEFECT_CLASSES, [], tmp_path / "restored.pt")
+
+
+def test_published_weights_are_started_from_when_they_are_of_this_network(
+    trained: TrainedWeights, training_set: TrainingSet, tmp_path: Path
+) -> None:
+    assert fetch_weights(trained.path, ("one", "two"), tmp_path) == trained.path  # other classes are learned anew
+    options = replace(OPTIONS, epochs=1, learning_rate=1e-9, start_from=trained.path)
+    gone_on = UltralyticsTrainer(tmp_path / "on").train(training_set, options)
+    before, after = (stored_weights(path, tmp_path) for path in (trained.path, gone_on.path))
+    name = "model.0.conv.weight"
+    assert torch.allclose(before[name], after[name], atol=1e-3)
+    fresh = UltralyticsTrainer(tmp_path / "fresh").train(training_set, replace(options, start_from=None))
+    assert not torch.allclose(before[name], stored_weights(fresh.path, tmp_path)[name], atol=1e-3)
+
+
+def test_said_what_is_wrong_when_published_weights_are_of_another_network_or_none(tmp_path: Path) -> None:
+    prepare_ultralytics(tmp_path)
+    from ultralytics.nn.tasks import DetectionModel  # noqa: PLC0415 - only once it is prepared
+
+    other, broken = tmp_path / "other.pt", tmp_path / "broken.pt"
+    torch.save({"model": DetectionModel("yolov8n.yaml", nc=2, verbose=False), "ema": None}, other)
+    broken.write_bytes(b"no weights")
+    with pytest.raises(RestoreError, match="another network"):
+        fetch_weights(other, DEFECT_CLASSES, tmp_path)
+    with pytest.raises(RestoreError, match="holds no weights"):
+        fetch_weights(broken, DEFECT_CLASSES, tmp_path)
+
+
+def test_said_that_there_is_no_network_when_published_weights_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise socket.gaierror("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    with pytest.raises(RestoreError, match="cannot be downloaded"):
+        fetch_weights(tmp_path / "yolo26n-seg.pt", DEFECT_CLASSES, tmp_path)
+    with pytest.raises(RestoreError, match="no published weights"):
+        fetch_weights(tmp_path / "mine.pt", DEFECT_CLASSES, tmp_path)
+    assert not list(tmp_path.glob("*.pt"))
 
 
 def test_input_is_a_square_when_pictures_differ_in_shape(training_set: TrainingSet) -> None:
