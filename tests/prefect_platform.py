@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.mlflow_server import ROOT, free_port, mlflow_server
+from tests.mlflow_server import ROOT, mlflow_server
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 

@@ -11,10 +11,8 @@ import gc
 import importlib
 import json
 import os
-import secrets
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,25 +23,14 @@ from typing import TYPE_CHECKING, Any
 import anyio.lowlevel
 import httpx
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from serving.settings import Settings
 
 _START_DEADLINE_S = 90.0
 _END_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.01
-
-
-def free_port() -> int:
-    """A port that nobody listens on now, and that no outgoing connection gets.
-
-    Those that the system hands out (from 32768 on) will not do for a server that comes back: while it is away, somebody
-    may get its port, and a client that keeps trying to reach it may be connected to itself.
-    """
-    while True:
-        port = secrets.choice(range(15_000, 32_000))
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def environment_of(settings: "Settings", **more: str) -> dict[str, str]:

@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 
 from models.bundle import Bundle
 from registry.publish import publish_bundle
-from tests.mlflow_server import ROOT, free_port
+from tests.mlflow_server import ROOT
+from tests.ports import free_port
 from tests.prefect_platform import PrefectPlatform
 from tests.waiting import wait_until
 

@@ -18,18 +18,12 @@ from pydantic import SecretStr
 from opcua.settings import OpcUaSettings
 from serving.command.service_account import ensure_service_account
 from serving.settings import Settings
+from tests.ports import free_port
 from tests.serving.conftest import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 150.0
 _SECRET = "0123456789abcdef" * 2
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:

@@ -19,8 +19,8 @@ from registry.publish import delete_version, publish_bundle
 from registry.rest import MlflowRest
 from registry.sync import fetch_bundle, read_manifest
 from registry.version import CANDIDATE, DEPLOYED, TAG_BUNDLE_DIGEST
-from tests.mlflow_server import free_port
 from tests.pictures import png_bytes, square_picture
+from tests.ports import free_port
 from tests.tiny_bundle import build_tiny_bundle
 
 Two = tuple[str, Bundle, Bundle]

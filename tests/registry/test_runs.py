@@ -7,7 +7,7 @@ from models.bundle import Bundle
 from registry.rest import MlflowRest
 from registry.runs import TrackedRun, tracked_run
 from registry.version import TAG_FLOW_RUN
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 EXPERIMENT = "runs"

@@ -12,7 +12,7 @@ from registry.errors import RegistryError, RegistryUnavailableError, UnknownVers
 from registry.rest import MlflowRest
 from registry.runs import tracked_run
 from registry.stored_runs import stored_run
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.slow,

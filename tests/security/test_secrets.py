@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from serving.settings import Settings
-from tests.faults.killable import Forker, KillableApi, free_port
+from tests.faults.killable import Forker, KillableApi
+from tests.ports import free_port
 from tests.prove.plugin import Proof
 from tests.serving.conftest import PASSWORD, bearer, log_in
 from tests.serving.declared import document

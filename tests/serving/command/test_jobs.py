@@ -18,7 +18,8 @@ from serving.command.programs import missing_job_packages, programs, require_dis
 from serving.command.supervision import configuration
 from serving.errors import ConfigurationError
 from serving.settings import Settings
-from tests.mlflow_server import ROOT, free_port
+from tests.mlflow_server import ROOT
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 _DEADLINE_S = 240.0

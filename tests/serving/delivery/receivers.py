@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.ports import free_port
+
 
 @dataclass(frozen=True)
 class Received:
@@ -147,13 +149,6 @@ def mail_server(tls: ssl.SSLContext | None = None, password: str | None = None) 
         yield box
     finally:
         controller.stop()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def certificate_for(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:

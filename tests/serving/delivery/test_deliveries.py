@@ -21,8 +21,9 @@ from serving.delivery.webhook import WebhookTarget, WebhookUrl, trusting_context
 from serving.metrics.registry import Metrics
 from serving.schema import upgrade
 from serving.tables import AlertDelivery
+from tests.ports import free_port
 from tests.serving.alerts.line import open_alerts
-from tests.serving.delivery.receivers import Receiver, black_hole, free_port, receiving
+from tests.serving.delivery.receivers import Receiver, black_hole, receiving
 from tests.serving.postgres import is_installed, postgres
 
 _NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

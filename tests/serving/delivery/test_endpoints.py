@@ -14,8 +14,9 @@ from serving.app import create_app
 from serving.errors import ConfigurationError
 from serving.settings import Settings
 from tests.pictures import png_bytes, square_picture
+from tests.ports import free_port
 from tests.serving.conftest import bearer, log_in
-from tests.serving.delivery.receivers import black_hole, free_port, mail_server, receiving
+from tests.serving.delivery.receivers import black_hole, mail_server, receiving
 from tests.serving.server import serve
 from tests.waiting import wait_until
 

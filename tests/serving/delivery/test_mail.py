@@ -12,7 +12,8 @@ from serving.delivery.message import DeliveryFailed, Message, example_message
 from serving.delivery.settings import DeliverySettings
 from serving.delivery.webhook import trusting_context
 from serving.errors import ConfigurationError
-from tests.serving.delivery.receivers import black_hole, certificate_for, free_port, mail_server, trusting
+from tests.ports import free_port
+from tests.serving.delivery.receivers import black_hole, certificate_for, mail_server, trusting
 
 _TLS = trusting_context()
 

@@ -16,7 +16,8 @@ from serving.delivery.addresses import Address, AllowList, look_up, unwrapped
 from serving.delivery.message import DeliveryFailed, Message, example_message
 from serving.delivery.webhook import WebhookTarget, WebhookUrl, trusting_context
 from serving.errors import ConfigurationError
-from tests.serving.delivery.receivers import Receiver, black_hole, certificate_for, free_port, receiving, trusting
+from tests.ports import free_port
+from tests.serving.delivery.receivers import Receiver, black_hole, certificate_for, receiving, trusting
 
 _SECRET = b"0123456789abcdef0123456789abcdef"
 _HERE = AllowList.of(["127.0.0.1"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from serving.settings import Settings
-from tests.faults.killable import free_port
+from tests.ports import free_port
 
 _ROOT = Path(__file__).resolve().parents[3]
 

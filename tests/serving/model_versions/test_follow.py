@@ -15,7 +15,8 @@ from registry.rest import MlflowRest
 from registry.version import DEPLOYED, MODEL_NAME
 from serving.app import create_app
 from serving.settings import Settings
-from tests.mlflow_server import free_port, mlflow_server
+from tests.mlflow_server import mlflow_server
+from tests.ports import free_port
 from tests.serving.model_versions.conftest import Publish, inspected, port_of, publisher, signed_in
 from tests.tiny_bundle import build_tiny_bundle
 from tests.waiting import wait_until

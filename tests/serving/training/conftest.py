@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 from tests.prefect_platform import PrefectPlatform
 from tests.waiting import wait_until
 
