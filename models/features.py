@@ -10,6 +10,7 @@ from models.errors import BundleError, InferenceError
 from models.runtime import Runtime
 
 _FEWEST_CHANNELS: Final = 2
+_LOOKS: Final = 2
 
 
 class FeatureExtractor:
@@ -66,10 +67,13 @@ class FeatureExtractor:
         blob, _ = self._runtime.preprocess(pixels_rgb)
         try:
             self._request.infer([blob])
-            grid = np.array(self._request.output_tensors[0].data[0], np.float32)
+            seen = np.array(self._request.output_tensors[0].data, np.float32)
         except Exception as error:
             raise InferenceError(f"OpenVINO failed: {error}") from error
-        vector = np.concatenate([_of_length_one(grid.mean((1, 2))), _of_length_one(grid.max((1, 2)))])
+        # A surface network looks at the picture and at its mirror image in one batch, of which the first counts; at a
+        # large one in more tiles than two, which all do.
+        grids = seen if len(seen) > _LOOKS else seen[:1]
+        vector = np.concatenate([_of_length_one(grids.mean((0, 2, 3))), _of_length_one(grids.max((0, 2, 3)))])
         if not np.isfinite(vector).all():
             raise InferenceError("the network gave values that are not finite")
         return vector.astype(np.float32)
@@ -99,9 +103,10 @@ def _stride_of(shape: Any, shape_hw: tuple[int, int]) -> int:
     """Pixels of the input per cell of a map, 0 for what is no map of several cells that covers the input."""
     if shape.is_dynamic or len(shape) != 4:
         return 0
-    # A surface network looks at the picture and at its mirror image, in a batch of two: the first one counts.
-    _, channels, height, width = (int(size.get_length()) for size in shape)
+    batch, channels, height, width = (int(size.get_length()) for size in shape)
     if channels < _FEWEST_CHANNELS or height * width < 2:
         return 0
+    if batch > _LOOKS:  # a map of a tile, whose size only the network knows: among them the coarsest is the same
+        return shape_hw[0] * shape_hw[1] // (height * width)
     stride = shape_hw[0] // height
     return stride if (height * stride, width * stride) == shape_hw else 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import nncf
 import numpy as np
@@ -17,6 +19,9 @@ from flows.tasks.coco import Picture
 from models.intake import read_image
 from models.letterbox import letterbox, pixels_to_blob
 from models.manifest import NetworkInput, OutputLayout
+
+_CALIBRATION_BYTES: Final = 1 << 30
+_FEWEST_TO_CALIBRATE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def convert_int8(
     logging.getLogger("nncf").setLevel(logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.xml"
-    blobs = list(pictures_to_blobs(pictures, network_input))
+    blobs = list(pictures_to_blobs(_as_many_as_fit(pictures, network_input), network_input))
     quantised = nncf.quantize(
         ov.convert_model(str(onnx_path)),
         nncf.Dataset(blobs),
@@ -114,6 +119,13 @@ def convert_int8(
     ov.save_model(quantised, str(path), compress_to_fp16=True)
     _drop_indentation(path)
     return path
+
+
+def _as_many_as_fit(pictures: Iterable[Picture], network_input: NetworkInput) -> Sequence[Picture]:
+    """Return pictures from all over the sequence, so few that all of them are in memory at once."""
+    given = list(pictures)
+    most = max(_FEWEST_TO_CALIBRATE, _CALIBRATION_BYTES // (12 * math.prod(network_input.shape_hw)))
+    return given[:: -(-len(given) // most)] if given else given
 
 
 def _drop_indentation(xml: Path) -> None:

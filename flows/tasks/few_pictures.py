@@ -23,7 +23,7 @@ def choose_input_size(pictures: Sequence[Picture], *, least_px: int = 256, most_
     Args:
         pictures: Training pictures; good ones do not count.
         least_px: Smallest answer for pictures that are as large, a multiple of 32.
-        most_px: Largest answer, a multiple of 32; beyond it pictures are better cut into tiles.
+        most_px: Largest answer, a multiple of 32.
     """
     longest = float(np.median([max(p.shape_hw) for p in pictures]))
     least = min(math.ceil(longest / _STRIDE_PX) * _STRIDE_PX, least_px)

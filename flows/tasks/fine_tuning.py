@@ -9,9 +9,11 @@ from typing import Any
 
 from flows.tasks.checkpoints import CHECKPOINT_NAME, Checkpoint, write_checkpoint
 from flows.tasks.coco import Picture
+from flows.tasks.cut_tiles import cut_tiles
 from flows.tasks.few_pictures import at_share, choose_input_size
 from flows.tasks.provenance import provenance_of
 from flows.tasks.recipes import RECIPES, Wanted, choose_recipe
+from flows.tasks.surface_tiles import LARGEST_WHOLE_PX, plan_tiles
 from flows.tasks.trainer import EpochReport, TrainingOptions, TrainingSet, shape_of_input
 from flows.tasks.trainers import can_start_from, restore_bundle, trainer_of, weights_at_hand
 from flows.tasks.training_data import TrainingData
@@ -19,6 +21,8 @@ from models.bundle import Bundle
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _VAL_WHILE_TRAINING = 150
+_LARGEST_IN_TILES_PX = 2048
+"""Longer side of the largest input that is chosen by itself: 49 tiles, some two seconds on one core."""
 _WINDOW_SHARE = 0.5
 """Side of the windows in the early epochs of a surface network, as a share of the input's: a quarter of the time."""
 
@@ -77,19 +81,18 @@ class FineTuning:
     def options(self, base: Bundle | None, pictures: Sequence[Picture]) -> TrainingOptions:
         """Return the trainer's options for going on with a bundle's weights, or for beginning with random ones."""
         recipe = RECIPES[self.recipe].options
-        known_px = max(base.manifest.input.shape_hw) if base else choose_input_size(pictures)
+        most_px = _LARGEST_IN_TILES_PX if self.recipe == "surface" else LARGEST_WHOLE_PX
+        known_px = max(base.manifest.input.shape_hw) if base else choose_input_size(pictures, most_px=most_px)
         input_px = self.input_px or known_px
-        window_px = round(input_px * _WINDOW_SHARE / 32) * 32 if self.recipe == "surface" else 0
         # The last third sees whole pictures, whatever the number of epochs.
         varied = replace(recipe.augmentation, mosaic_off_epochs=self.epochs // 3 if recipe.augmentation.mosaic else 0)
+        sized = _of_size(recipe, input_px) if self.recipe == "surface" else replace(recipe, input_px=input_px)
         return replace(
-            recipe,
+            sized,
             epochs=self.epochs,
             batch=self.batch_size,
             learning_rate=self.learning_rate,
-            input_px=input_px,
             small_input_px=0,
-            window_px=window_px,
             val_every=max(1, self.epochs // 5),
             device=self.device,
             augmentation=varied,
@@ -137,23 +140,50 @@ def train_checkpoint(
     if base is None and wants_base:
         at_hand = weights_at_hand(head, how.base_weights, data.class_names, work)
     options = replace(how.options(base, data.train), start_from=at_hand)
+    known = TrainingSet(data.class_names, data.train, data.val[:_VAL_WHILE_TRAINING])
     if base is not None:
-        shape_hw = shape_of_input(TrainingSet(data.class_names, data.train, ()), options)
+        shape_hw = shape_of_input(known, options)
         restored = restore_bundle(head, base, data.train, shape_hw, work / "restored.pt")
         options = replace(options, start_from=restored)
-    shown = TrainingSet(data.class_names, how.shown(data.train, work / "made"), data.val[:_VAL_WHILE_TRAINING])
+    known, options, whole_hw = (
+        _in_tiles(known, options, work / "tiles") if head == "surface_map" else (known, options, None)
+    )
+    shown = replace(known, train=how.shown(known.train, work / "made"))
     # A stop arrives as an exception between two batches (Prefect's TerminationSignal), so nothing has to be asked for.
     weights = trainer_of(head, work / "training").train(shown, options, on_epoch, lambda: False)
     about = Checkpoint(
         version=how.version,
         class_names=data.class_names,
-        shape_hw=weights.shape_hw,
+        shape_hw=whole_hw or weights.shape_hw,
         head=head,
         provenance=_provenance(base, provenance_of(weights, options, dataset=data.description, repository=_REPOSITORY)),
     )
     kept = work / "kept"
     kept.mkdir()
     return write_checkpoint(weights, about, kept / CHECKPOINT_NAME)
+
+
+def _in_tiles(
+    known: TrainingSet, options: TrainingOptions, folder: Path
+) -> tuple[TrainingSet, TrainingOptions, tuple[int, int] | None]:
+    """Return what is shown of pictures that the network will look at in tiles, and the shape of the whole input.
+
+    None for the shape, and as much of the picture as is looked at as a whole, where that is enough, or where no defect
+    has a place: of a picture that is only known to be bad nobody knows which tiles are.
+    """
+    whole_hw = shape_of_input(known, options)
+    tiles = plan_tiles(whole_hw)
+    if tiles is None:
+        return known, options, None
+    cut = cut_tiles(known.train, folder / "train", whole_hw, seed=options.seed)
+    if all(picture.is_good for picture in cut):
+        return known, _of_size(options, LARGEST_WHOLE_PX), None
+    checked = cut_tiles(known.val, folder / "val", whole_hw, seed=options.seed)
+    return replace(known, train=cut, val=checked), _of_size(options, max(tiles.shape_hw)), whole_hw
+
+
+def _of_size(options: TrainingOptions, input_px: int) -> TrainingOptions:
+    return replace(options, input_px=input_px, window_px=round(input_px * _WINDOW_SHARE / 32) * 32)
 
 
 def _provenance(base: Bundle | None, found: dict[str, Any]) -> dict[str, Any]:

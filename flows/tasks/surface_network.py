@@ -17,6 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from flows.tasks.surface_tiles import Tiles, plan_tiles
+
 STRIDE: Final = 2
 """Pixels of the input per cell of the map of defects."""
 
@@ -116,7 +118,8 @@ class Probabilities(nn.Module):
     """The same network for inspecting: what a bundle of task `surface` has as its outputs.
 
     It looks twice, the second time at the mirrored picture, and gives the mean of both: what it sees in one of them
-    alone is mostly chance. That doubles the time of an inspection; what it gains is in docs/surface.md.
+    alone is mostly chance. That doubles the time of an inspection; what it gains is in docs/surface.md. At a large
+    picture it looks once, in tiles, and the part is as bad as its worst tile.
     """
 
     def __init__(self, network: SurfaceNetwork) -> None:
@@ -126,11 +129,34 @@ class Probabilities(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (N, classes, H/2, W/2) that add up to the probability of a defect, and the score of the part (N, 1)."""
-        found = self.network(torch.cat([pixels, _mirrored(pixels)]))
-        maps = torch.sigmoid(found.defect) * torch.softmax(_twice(found.classes), dim=1)
+        tiles = plan_tiles((int(pixels.shape[2]), int(pixels.shape[3])))
+        if tiles is not None:
+            return self._in_tiles(pixels, tiles)
+        maps, parts = self._look(torch.cat([pixels, _mirrored(pixels)]))
         seen, mirrored = maps.chunk(2)
-        part, of_mirrored = found.part.chunk(2)
+        part, of_mirrored = parts.chunk(2)
         return (seen + _mirrored(mirrored)) / 2.0, torch.sigmoid((part + of_mirrored) / 2.0)
+
+    def _look(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the maps, and the logits of the parts."""
+        found = self.network(pixels)
+        return torch.sigmoid(found.defect) * torch.softmax(_twice(found.classes), dim=1), found.part
+
+    def _in_tiles(self, pixels: torch.Tensor, tiles: Tiles) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the same of one picture (1, 3, H, W) that is too large to be looked at as a whole."""
+        cut = [pixels[:, :, r.start : r.stop, c.start : c.stop] for r in tiles.rows for c in tiles.columns]
+        maps, parts = self._look(torch.cat(cut))
+        each = iter(torch.split(maps, 1))
+        rows = []
+        for row in tiles.rows:
+            kept = [
+                next(each)[
+                    :, :, row.keep_from // STRIDE : row.keep_to // STRIDE, c.keep_from // STRIDE : c.keep_to // STRIDE
+                ]
+                for c in tiles.columns
+            ]
+            rows.append(torch.cat(kept, dim=3))
+        return torch.cat(rows, dim=2), torch.sigmoid(parts.amax(0, keepdim=True))
 
 
 class _Contrast(nn.Module):
