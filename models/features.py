@@ -87,8 +87,13 @@ def _of_length_one(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _coarsest_map(network: ov.Model, shape_hw: tuple[int, int]) -> Any:
     """The output of a layer that serves as features, None where there is no map of several cells and channels."""
     best, best_rank = None, (0, 0)
+    of_picture = {node.get_friendly_name() for node in network.get_parameters()}
     for node in network.get_ordered_ops():
-        if node.get_type_name() in {"Parameter", "Constant", "Result"}:
+        # What does not hang on the picture is a weight on its way to a layer.
+        if not any(source.get_node().get_friendly_name() in of_picture for source in node.input_values()):
+            continue
+        of_picture.add(node.get_friendly_name())
+        if node.get_type_name() == "Result":
             continue
         for output in node.outputs():
             stride = _stride_of(output.partial_shape, shape_hw)

@@ -113,9 +113,9 @@ def test_no_tile_is_taken_of_a_picture_that_is_only_known_to_be_bad(tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
 def test_spots_of_a_few_pixels_are_found_on_large_pictures_on_every_backend(tmp_path: Path) -> None:
-    pictures = _large_pictures(tmp_path / "pictures", count=36)
-    data = TrainingData(("spot",), pictures[:20], pictures[20:28], pictures[28:], {"kind": "test"})
-    how = FineTuning("v1", 3, 8, 0.002, recipe="surface", input_px=256, pasted=0.0, painted=0.0, from_base=True)
+    pictures = _large_pictures(tmp_path / "pictures", count=26)
+    data = TrainingData(("spot",), pictures[:10], pictures[10:18], pictures[18:], {"kind": "test"})
+    how = FineTuning("v1", 2, 8, 0.002, recipe="surface", input_px=256, pasted=0.0, painted=0.0, from_base=True)
     (tmp_path / "work").mkdir()
     checkpoint = train_checkpoint(how, None, data, tmp_path / "work", lambda _: None)
     network, about = read_checkpoint(checkpoint, tmp_path)
