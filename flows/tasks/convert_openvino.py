@@ -125,7 +125,7 @@ def _as_many_as_fit(pictures: Iterable[Picture], network_input: NetworkInput) ->
     """Return pictures from all over the sequence, so few that all of them are in memory at once."""
     given = list(pictures)
     most = max(_FEWEST_TO_CALIBRATE, _CALIBRATION_BYTES // (12 * math.prod(network_input.shape_hw)))
-    return given[:: -(-len(given) // most)] if given else given
+    return given[:: max(1, math.ceil(len(given) / most))]
 
 
 def _drop_indentation(xml: Path) -> None:

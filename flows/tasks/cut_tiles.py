@@ -13,6 +13,7 @@ import numpy.typing as npt
 from flows.tasks.coco import Annotation, Picture
 from flows.tasks.paste_defects import write_made
 from flows.tasks.simulated_dataset import annotation_of_mask
+from flows.tasks.surface_pictures import is_of_whole
 from flows.tasks.surface_tiles import plan_tiles
 from models.intake import read_image
 from models.letterbox import Placement, letterbox
@@ -25,7 +26,6 @@ _MOST_GOOD_TILES: Final = 1500
 _LEAST_SHARE: Final = 0.25
 _LEAST_PX: Final = 12
 """A tile that shows less than this share of a defect and fewer of its pixels shows neither a defect nor a good part."""
-_WHOLE_PICTURE: Final = 0.5
 
 Mask = npt.NDArray[np.bool_]
 
@@ -57,7 +57,7 @@ def cut_tiles(
     drawn = max(1, min(_GOOD_TILES, _MOST_GOOD_TILES // max(1, len(pictures))))
     made: list[Picture] = []
     for picture in pictures:
-        if any(_is_of_whole(annotation, picture) for annotation in picture.annotations):
+        if any(not a.rings and is_of_whole(a.box_xyxy, picture.shape_hw) for a in picture.annotations):
             continue
         canvas, placement = letterbox(read_image(picture.path.read_bytes()).pixels_rgb, shape_hw)
         masks = [_mask(annotation, placement, shape_hw) for annotation in picture.annotations]
@@ -72,11 +72,6 @@ def cut_tiles(
             ]
             made.append(write_made(folder / f"tile_{len(made):05d}.png", canvas[shown].astype(np.float32), seen))
     return tuple(made)
-
-
-def _is_of_whole(annotation: Annotation, picture: Picture) -> bool:
-    x0, y0, x1, y1 = annotation.box_xyxy
-    return not annotation.rings and (x1 - x0) * (y1 - y0) >= _WHOLE_PICTURE * picture.shape_hw[0] * picture.shape_hw[1]
 
 
 def _mask(annotation: Annotation, placement: Placement, shape_hw: tuple[int, int]) -> Mask:

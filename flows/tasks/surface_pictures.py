@@ -104,10 +104,16 @@ def _draw(labels: Bytes, annotation: Annotation, number: int, scale: float) -> N
     x0, y0, x1, y1 = (v * scale for v in annotation.box_xyxy)
     window = labels[max(0, int(y0)) : math.ceil(y1), max(0, int(x0)) : math.ceil(x1)]
     window[window == 0] = UNKNOWN
-    if (x1 - x0) * (y1 - y0) < _WHOLE_PICTURE * labels.size:
+    if not is_of_whole((x0, y0, x1, y1), labels.shape):
         middle = (round((x0 + x1) / 2 - 0.5), round((y0 + y1) / 2 - 0.5))
         axes = max(1, round((x1 - x0) * _MIDDLE)), max(1, round((y1 - y0) * _MIDDLE))
         cv2.ellipse(labels, middle, axes, 0.0, 0.0, 360.0, number, -1)
+
+
+def is_of_whole(box_xyxy: tuple[float, float, float, float], shape_hw: tuple[int, ...]) -> bool:
+    """Return whether a box covers so much of a picture that it says nothing of where the defect is."""
+    x0, y0, x1, y1 = box_xyxy
+    return (x1 - x0) * (y1 - y0) >= _WHOLE_PICTURE * math.prod(shape_hw)
 
 
 class SurfacePictures:

@@ -1,5 +1,6 @@
 """A large picture is looked at in tiles that overlap, and every pixel of it is judged once."""
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -155,9 +156,10 @@ def _large_pictures(folder: Path, *, count: int) -> tuple[Picture, ...]:
         if number % 2:
             x, y = (int(rng.integers(20, side - 20)) for side in (512, 384))
             cv2.circle(grey, (x, y), 5, 30, -1)
-            box = tuple(float(v) for v in (x - 5, y - 5, x + 6, y + 6))
-            ring = tuple((x + 0.5 + 5.5 * np.cos(a), y + 0.5 + 5.5 * np.sin(a)) for a in np.linspace(0, 6.1, 16))
-            annotations = (Annotation("spot", box, (ring,)),)  # type: ignore[arg-type]
+            box = (x - 5.0, y - 5.0, x + 6.0, y + 6.0)
+            turns = (0.4 * step for step in range(16))
+            ring = tuple((x + 0.5 + 5.5 * math.cos(a), y + 0.5 + 5.5 * math.sin(a)) for a in turns)
+            annotations = (Annotation("spot", box, (ring,)),)
         path = folder / f"{number:03d}.png"
         cv2.imwrite(str(path), grey)
         made.append(Picture(path, (384, 512), annotations))
