@@ -256,6 +256,9 @@ class Settings(DeliverySettings):
     training_gives_way: bool = True
     """Whether a training computes only while nobody else wants the processor: the line keeps its takt (Linux)."""
 
+    base_weights: str = ""
+    """Published weights that a YOLO starts from where no version's fit, `yolo26n-seg.pt` or a path; empty: none."""
+
     image_url_ttl_s: Annotated[int, Field(ge=10, le=604_800)] = 3600
     """Seconds for which a signed picture link is good."""
 

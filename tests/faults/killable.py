@@ -49,7 +49,7 @@ def environment_of(settings: "Settings", **more: str) -> dict[str, str]:
 
 
 class Forker:
-    """A process that has imported the API, and forks one whenever it is told to.
+    """A process that has imported the API, and forks one whenever it is told to, by any thread.
 
     Args:
         prefix: Command under which Python runs, for instance strace.
@@ -58,15 +58,19 @@ class Forker:
     def __init__(self, prefix: tuple[str, ...] = ()) -> None:
         command = [*prefix, sys.executable, "-m", "tests.faults.killable"]
         self._parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # Two threads that wait in `readline` may each get the other's answer, or lose it: the second one empties the
+        # buffer in which the first has left its line (CPython 3.11, `_buffered_readline`).
+        self._one_at_a_time = threading.Lock()
 
     def fork(self, environment: dict[str, str], log: Path, before: str) -> int:
         """The number of a new process."""
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
         order = {"environment": environment, "log": str(log), "before": before}
-        self._parent.stdin.write(json.dumps(order).encode() + b"\n")
-        self._parent.stdin.flush()
-        return int(self._parent.stdout.readline())
+        with self._one_at_a_time:
+            self._parent.stdin.write(json.dumps(order).encode() + b"\n")
+            self._parent.stdin.flush()
+            return int(self._parent.stdout.readline())
 
     def close(self) -> None:
         """Ends it; what it forked must have ended before."""
