@@ -35,6 +35,7 @@ class BoundedHttpProtocol(httptools_impl.HttpToolsProtocol):
     _in_head = False
     _head_bytes = 0
     _is_too_large = False
+    _is_handed_over = False
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -52,7 +53,7 @@ class BoundedHttpProtocol(httptools_impl.HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self._is_handed_over or self.transport.is_closing():
             return
         if self._in_head and self._head_bytes > MOST_HEAD_BYTES:
             self._refuse(431)
@@ -80,6 +81,11 @@ class BoundedHttpProtocol(httptools_impl.HttpToolsProtocol):
         self._in_head = False
         self._disarm()
         super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on the connection is a WebSocket, which may be silent for as long as it likes."""
+        self._is_handed_over = True
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser refused."""

@@ -1,5 +1,6 @@
 """What a dashboard hears, in which order, and after a break."""
 
+import contextlib
 import time
 from statistics import median
 from typing import Any
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from serving import http_protocol
 from serving.alerts.service import raise_alert
 from serving.database import Database
 from serving.events import pulse, relay, repository
@@ -35,6 +37,19 @@ def test_record_is_that_of_the_api_when_a_part_was_inspected(client: httpx.Clien
     assert without_link(message["data"]) == without_link(record)
     assert message["seq"] == 1
     assert client.get(message["data"]["image_url"]).content == RED
+
+
+def test_connection_lasts_when_its_client_says_nothing_for_longer_than_a_head_may_take(
+    client: httpx.Client, operator_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.2)
+    with following(client, operator_token) as follower:
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            with contextlib.suppress(TimeoutError):
+                follower.next(0.2)
+        inspect(client, operator_token)
+        assert follower.next_of("inspection")["seq"] == 1
 
 
 def test_messages_come_without_waiting_for_the_poll_when_this_process_commits(
