@@ -40,11 +40,19 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture on disk with its defects; no annotations means a good part."""
+    """One picture on disk with its defects; no annotations means a good part.
+
+    Attributes:
+        path: The file.
+        shape_hw: Height and width.
+        annotations: The defects.
+        is_made: Whether defects were pasted or painted onto it: no camera ever saw it.
+    """
 
     path: Path
     shape_hw: tuple[int, int]
     annotations: tuple[Annotation, ...] = field(default=())
+    is_made: bool = False
 
     @property
     def is_good(self) -> bool:

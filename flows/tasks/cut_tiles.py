@@ -70,7 +70,8 @@ def cut_tiles(
                 for annotation, mask in zip(picture.annotations, masks, strict=True)
                 if mask[shown].any()
             ]
-            made.append(write_made(folder / f"tile_{len(made):05d}.png", canvas[shown].astype(np.float32), seen))
+            path = folder / f"tile_{len(made):05d}.png"
+            made.append(write_made(path, canvas[shown].astype(np.float32), seen, is_made=False))
     return tuple(made)
 
 

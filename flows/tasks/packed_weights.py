@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from flows.tasks.restore_weights import RestoreError
+from flows.tasks.surface_network import NOT_LEARNED
 
 SUFFIX: Final = ".xz"
 _LARGEST: Final = 31
@@ -20,7 +21,7 @@ _CLASSES: Final = "/classes"
 
 
 def pack_weights(trained: Path, packed: Path) -> int:
-    """Return the size in bytes of a new file with the weights that a training of a surface network left.
+    """Return the size in bytes of a new file with the weights that a training of a surface network learned.
 
     Each filter of a convolution is stored as whole numbers and the step between them, everything else in 16 bits.
 
@@ -31,7 +32,7 @@ def pack_weights(trained: Path, packed: Path) -> int:
     content = torch.load(trained, map_location="cpu", weights_only=True)
     arrays: dict[str, Any] = {_CLASSES: np.array(content["classes"])}
     for name, tensor in content["weights"].items():
-        if not tensor.is_floating_point():
+        if not tensor.is_floating_point() or name.startswith(NOT_LEARNED):
             continue
         value = tensor.float().numpy()
         if value.ndim < 4:

@@ -116,15 +116,19 @@ def paste_defects(pictures: Sequence[Picture], folder: Path, pasting: Pasting) -
     return tuple(made)
 
 
-def write_made(path: Path, levels: npt.NDArray[np.float32], annotations: Sequence[Annotation]) -> Picture:
+def write_made(
+    path: Path, levels: npt.NDArray[np.float32], annotations: Sequence[Annotation], *, is_made: bool = True
+) -> Picture:
     """Return a picture that was made for training, written as PNG; `levels` are (H, W, 3) RGB, of 255.
+
+    A piece that was only cut out of a picture is not `is_made`.
 
     Raises:
         OSError: It cannot be written.
     """
     pixels = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
     path.write_bytes(cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
-    return Picture(path, (pixels.shape[0], pixels.shape[1]), tuple(annotations))
+    return Picture(path, (pixels.shape[0], pixels.shape[1]), tuple(annotations), is_made)
 
 
 def _cut(picture: Picture, annotation: Annotation) -> _Source:

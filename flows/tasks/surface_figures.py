@@ -20,13 +20,22 @@ def part_auroc(network: SurfaceNetwork, pictures: Sequence[Picture], shape_hw: t
     Raises:
         ModelError: A picture cannot be read.
     """
+    return auroc(part_scores(network, pictures, shape_hw), [not picture.is_good for picture in pictures])
+
+
+@torch.no_grad()
+def part_scores(network: SurfaceNetwork, pictures: Sequence[Picture], shape_hw: tuple[int, int]) -> list[float]:
+    """Return the score of each part, a logit.
+
+    Raises:
+        ModelError: A picture cannot be read.
+    """
     device = next(network.parameters()).device
     scores = []
     for picture in pictures:
         canvas, _ = letterbox(read_image(picture.path.read_bytes()).pixels_rgb, shape_hw)
-        with torch.no_grad():
-            scores.append(network(torch.from_numpy(pixels_to_blob(canvas, 1 / 255)).to(device)).part.item())
-    return auroc(scores, [not picture.is_good for picture in pictures])
+        scores.append(network(torch.from_numpy(pixels_to_blob(canvas, 1 / 255)).to(device)).verdict.item())
+    return scores
 
 
 def auroc(scores: Sequence[float], is_defective: Sequence[bool]) -> float | None:

@@ -6,10 +6,16 @@ one that reads its features. Every pixel of an outline is a lesson, so that some
 way. Two things differ. *Whether* a pixel is defective and *which* class it is are told apart: the first is learned from
 the defects of all classes together. And the way back up is that of a feature pyramid, which knows thin cracks and
 shadings as wide as the part.
+
+Beside the encoder that learns stands one that knows photographs and does not (`published_encoder.py`). Its maps enter
+the way back up, and what the picture looks like to it as a whole has a say of its own in what is wrong with the part
+(`surface_appearance.py`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -17,6 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from flows.tasks.published_encoder import CHANNELS, PublishedEncoder
 from flows.tasks.surface_tiles import Tiles, plan_tiles
 
 STRIDE: Final = 2
@@ -26,6 +33,9 @@ CLASS_STRIDE: Final = 4
 """The same of the classes: which one it is needs no fine edge, and a map of half the side costs a quarter."""
 
 COARSEST_STRIDE: Final = 32
+NOT_LEARNED: Final = ("encoder.", "appearance.")
+"""What the names of weights begin with that no training learns: published ones, and those that follow from features."""
+
 _MEAN, _SPREAD = 0.45, 0.25
 _REACHES: Final = (8, 32)
 """Sides in pixels of the squares that a pixel is compared with; the larger is the coarsest stride."""
@@ -33,6 +43,10 @@ _FAINTEST, _CLEAREST = 0.02, 4.0
 """Below a deviation of this share of white it is noise that is seen; beyond so many deviations all is equally odd."""
 _MOST_SUSPICIOUS: Final = 16
 """Cells whose mean logit tells the deciding network how sure the map is; one cell alone may be noise."""
+_LEAST: Final = 1e-6
+_SAY_OF_APPEARANCE: Final = 1.0
+_CLEAR_APPEARANCE: Final = 4.0
+"""Log-odds beyond which the appearance says no more."""
 _MAP_SCALE: Final = 4.0
 """Logits of the map are divided by this before they are decided on, so that they are about as large as features."""
 
@@ -60,12 +74,25 @@ class SurfaceOutputs(NamedTuple):
     Attributes:
         defect: float32 (N, 1, H/2, W/2), whether a pixel is defective.
         classes: float32 (N, classes, H/4, W/4), of which class it is if so.
-        part: float32 (N, 1), whether the part is defective.
+        part: float32 (N, 1), whether the part is defective, from what was learned of its pixels.
+        appearance: float32 (N, classes + 1), how much more the whole picture looks like one with a defect of a class
+            than like that of a good part; the last column is of defects without a class.
     """
 
     defect: torch.Tensor
     classes: torch.Tensor
     part: torch.Tensor
+    appearance: torch.Tensor
+
+    @property
+    def verdict(self) -> torch.Tensor:
+        """Logits (N, 1) of whether the part is defective, from both.
+
+        The appearance is a sum over features that no one chose, and may be anything for a picture unlike all others, so
+        that its say has bounds: what the map clearly shows is not talked away.
+        """
+        odds = torch.logsumexp(self.appearance, dim=1, keepdim=True)
+        return self.part + _SAY_OF_APPEARANCE * odds.clamp(-_CLEAR_APPEARANCE, _CLEAR_APPEARANCE)
 
 
 class SurfaceNetwork(nn.Module):
@@ -87,6 +114,9 @@ class SurfaceNetwork(nn.Module):
         self.stages = nn.ModuleList(stages)
         wide, fine = shape.decoder_channels, shape.detail_channels
         self.laterals = nn.ModuleList(nn.Conv2d(channels, wide, 1) for channels in rest)
+        self.encoder = PublishedEncoder()
+        self.known = nn.ModuleList(_Known(channels, wide) for channels in CHANNELS)
+        self.appearance = nn.Linear(2 * sum(CHANNELS), class_count + 1).requires_grad_(requires_grad=False)
         self.smooth = nn.ModuleList(_unit(wide, wide) for _ in rest[:-1])
         self.reduce = nn.Conv2d(wide, fine, 1)
         self.detail = nn.Conv2d(first, fine, 1)
@@ -96,6 +126,8 @@ class SurfaceNetwork(nn.Module):
         self.decide = _Decision(wide)
         with torch.no_grad():
             self.defect.bias.fill_(-3.0)  # type: ignore[union-attr]  # few pixels are defective (Lin et al. 2017)
+            self.appearance.weight.zero_()
+            self.appearance.bias.fill_(-math.log(class_count + 1))  # says neither good nor bad
 
     def forward(self, pixels: torch.Tensor) -> SurfaceOutputs:
         """The logits of pictures, float32 (N, 3, H, W) from 0 to 1, sides multiples of 32."""
@@ -104,14 +136,17 @@ class SurfaceNetwork(nn.Module):
         for stage in self.stages:
             found = stage(found)
             maps.append(found)
-        wide = self.laterals[-1](maps[-1])
+        known = self.encoder(pixels)
+        wide = self.laterals[-1](maps[-1]) + self.known[-1](known[-1])
         at_stride_8 = wide
         for level in (2, 1, 0):
-            wide = self.smooth[level](_twice(wide) + self.laterals[level](maps[level]))
+            added = self.laterals[level](maps[level]) + self.known[level](known[level])
+            wide = self.smooth[level](_twice(wide) + added)
             at_stride_8 = wide if level == 1 else at_stride_8
         judged = self.judge(functional.relu(_twice(self.reduce(wide)) + self.detail(finest)))
         defect = self.defect(judged)
-        return SurfaceOutputs(defect, self.classes(wide), self.decide(at_stride_8, defect))
+        appearance = self.appearance(pooled(known))
+        return SurfaceOutputs(defect, self.classes(wide), self.decide(at_stride_8, defect), appearance)
 
 
 class Probabilities(nn.Module):
@@ -140,7 +175,8 @@ class Probabilities(nn.Module):
     def _look(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the maps, and the logits of the parts."""
         found = self.network(pixels)
-        return torch.sigmoid(found.defect) * torch.softmax(_twice(found.classes), dim=1), found.part
+        named = _twice(found.classes) + found.appearance[:, :-1, None, None]
+        return torch.sigmoid(found.defect) * torch.softmax(named, dim=1), found.verdict
 
     def _in_tiles(self, pixels: torch.Tensor, tiles: Tiles) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the same of one picture (1, 3, H, W) that is too large to be looked at as a whole."""
@@ -218,6 +254,28 @@ class _Decision(nn.Module):
         pooled = self.drop(torch.cat([deep.amax((2, 3)), deep.mean((2, 3))], dim=1))
         score: torch.Tensor = self.score(torch.cat([pooled, said], dim=1))
         return score
+
+
+def pooled(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return mean and deviation of each channel of the published encoder's maps, (N, 2 x the sum of `CHANNELS`)."""
+    flat = [found.flatten(2) for found in maps]
+    means = [values.mean(2) for values in flat]
+    apart = [values - mean[:, :, None] for values, mean in zip(flat, means, strict=True)]
+    return torch.cat([*means, *(torch.sqrt((values * values).mean(2) + _LEAST) for values in apart)], dim=1)
+
+
+class _Known(nn.Module):
+    """Brings a map of the published encoder to the way back up; in the beginning it brings nothing."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(before)
+        self.lateral = nn.Conv2d(before, after, 1, bias=False)
+        nn.init.zeros_(self.lateral.weight)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.lateral(self.norm(values))
+        return result
 
 
 class _Residual(nn.Module):

@@ -129,9 +129,14 @@ class SurfacePictures:
         if not pictures:
             raise ValueError("there is no picture to learn from")
         # One that is named several times, to be shown more often, is decoded once.
-        decoded = {picture: read_labelled(picture, class_names, input_hw) for picture in set(pictures)}
+        decoded = {picture: read_labelled(picture, class_names, input_hw) for picture in dict.fromkeys(pictures)}
         self._all = [decoded[picture] for picture in pictures]
-        self._input_hw = input_hw
+        real = [picture for picture in decoded if not picture.is_made]
+        self.real = tuple(decoded[picture] for picture in real)
+        """Those that a camera saw, each once."""
+        self.kinds = np.array([_kinds(picture, class_names) for picture in real], bool).reshape(len(real), -1)
+        """bool (real pictures, classes + 1), of which classes each has a defect; the last: of none that is known."""
+        self.input_hw = input_hw
         self._good = [k for k, picture in enumerate(pictures) if picture.is_good]
         self._defective = [k for k, picture in enumerate(pictures) if not picture.is_good]
         self._weights = _weights_by_class([pictures[k] for k in self._defective])
@@ -166,7 +171,7 @@ class SurfacePictures:
             window_px: Show windows of this side, a multiple of 32, those of defective pictures with a defect in them.
                 Every fourth batch is of whole pictures all the same, for what is wider than a window; with 0 all are.
         """
-        height, width = (max(32, round(side * shrink / 32) * 32) for side in self._input_hw)
+        height, width = (max(32, round(side * shrink / 32) * 32) for side in self.input_hw)
         window_hw = (min(window_px or height, height), min(window_px or width, width))
         good = _in_turns(self._good, rng)
         for number in range(self.batches_per_epoch(size)):
@@ -175,6 +180,11 @@ class SurfacePictures:
             chosen = list(rng.choice(self._defective, wanted, p=self._weights)) if wanted else []
             chosen += [next(good) for _ in range(size - wanted)]
             yield to_batch([varied(self._all[int(k)], (height, width), vary, rng, shown_hw) for k in chosen])
+
+
+def _kinds(picture: Picture, class_names: Sequence[str]) -> list[bool]:
+    names = {annotation.class_name for annotation in picture.annotations}
+    return [*(name in names for name in class_names), NO_CLASS in names]
 
 
 def _weights_by_class(defective: Sequence[Picture]) -> npt.NDArray[np.float64] | None:

@@ -14,7 +14,7 @@ from torch import nn
 
 from flows.tasks.packed_weights import SUFFIX, unpack_weights
 from flows.tasks.restore_weights import RestoreError
-from flows.tasks.surface_network import COARSEST_STRIDE, SurfaceNetwork
+from flows.tasks.surface_network import COARSEST_STRIDE, NOT_LEARNED, SurfaceNetwork
 
 _TENSORS = {
     nn.Conv2d: ("Conv", ("weight", "bias")),
@@ -100,7 +100,7 @@ def restore_state(network: SurfaceNetwork, content: dict[str, Any], class_names:
                 fresh[row] = weights[name][known.index(class_name)]
         weights[name] = fresh
     for name, value in own.items():
-        if name.endswith("num_batches_tracked"):
+        if name.endswith("num_batches_tracked") or name.startswith(NOT_LEARNED):
             continue
         if name not in weights or weights[name].shape != value.shape:
             raise RestoreError(f"{name} is missing or of another shape")

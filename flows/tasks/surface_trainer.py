@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from flows.tasks.coco import Picture
+from flows.tasks.surface_appearance import fit_appearance
 from flows.tasks.surface_figures import part_auroc
 from flows.tasks.surface_loss import SurfaceLosses, surface_losses
 from flows.tasks.surface_network import Probabilities, SurfaceNetwork
@@ -29,7 +30,7 @@ from flows.tasks.trainer import (
     shape_of_input,
 )
 
-SURFACE_ARCHITECTURE: Final = "ussop-surface-2"
+SURFACE_ARCHITECTURE: Final = "ussop-surface-3"
 _WEIGHT_DECAY: Final = 0.02
 _LONGEST_STEP: Final = 5.0
 _AVERAGED_OVER: Final = 0.995
@@ -65,6 +66,7 @@ class SurfaceTrainer:
         if options.start_from is not None:
             restore_state(network, read_weights(options.start_from), training_set.class_names)
         pictures = SurfacePictures(training_set.train, training_set.class_names, shape_hw)
+        fit_appearance(network, pictures, options.augmentation, seed=options.seed)
         course = _Course(network, options, steps=options.epochs * pictures.batches_per_epoch(options.batch))
         reports: list[EpochReport] = []
         for epoch in range(1, options.epochs + 1):
@@ -109,7 +111,7 @@ class _Course:
         self._network = network.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self._network).eval()
         self._options, self._steps, self._done = options, steps, 0
-        self._optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=_WEIGHT_DECAY)
+        self._optimiser = torch.optim.AdamW(_learning(network), lr=options.learning_rate, weight_decay=_WEIGHT_DECAY)
         self._rng = np.random.default_rng(options.seed)
 
     def run_epoch(
@@ -129,7 +131,7 @@ class _Course:
             shown = batch.to(options.device)
             losses = surface_losses(self._network(shown.pixels), shown)
             losses.total.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_STEP)
+            nn.utils.clip_grad_norm_(_learning(self._network), _LONGEST_STEP)
             self._optimiser.step()
             self._optimiser.zero_grad()
             self._done += 1
@@ -156,6 +158,10 @@ class _Course:
                 average.lerp_(newest, 1.0 - kept)
             else:
                 average.copy_(newest)
+
+
+def _learning(network: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in network.parameters() if weight.requires_grad]
 
 
 def _figures(network: SurfaceNetwork, pictures: Sequence[Picture], shape_hw: tuple[int, int]) -> dict[str, float]:

@@ -131,7 +131,7 @@ def test_every_backend_gives_the_verdicts_that_the_pictures_ask_for_when_it_is_a
 def test_pictures_have_vectors_when_the_bundle_serves_curation(bundle: Bundle, pictures: tuple[Picture, ...]) -> None:
     extractor = FeatureExtractor(open_runtime(bundle, backend="onnxruntime"), threads=1)
     vectors = [extractor.vector_of(read_image(p.path.read_bytes()).pixels_rgb) for p in pictures[:2]]
-    assert vectors[0].shape == vectors[1].shape == (64,)  # mean and maximum of what the part is decided on
+    assert vectors[0].shape == vectors[1].shape == (384,)  # mean and maximum of the published encoder's coarsest map
     assert not np.allclose(vectors[0], vectors[1])
 
 
@@ -150,8 +150,8 @@ def test_old_classes_are_known_and_a_new_one_has_a_place_when_started_from_a_bun
     with torch.no_grad():
         maps, part = Probabilities(network)(torch.from_numpy(blob))
         mirrored_maps, mirrored_part = Probabilities(network)(torch.from_numpy(blob).flip(3))
-    assert part.item() == pytest.approx(float(expected[1][0, 0]), abs=1e-4)
-    assert maps[0].sum(axis=0).numpy() == pytest.approx(expected[0][0].sum(axis=0), abs=1e-4)
+    # What the part looks like is worked out anew, and the published encoder has 32 bits where the bundle has 16.
+    assert maps[0].sum(axis=0).numpy() == pytest.approx(expected[0][0].sum(axis=0), abs=1e-3)
     assert mirrored_part.item() == pytest.approx(part.item(), abs=1e-5)
     assert mirrored_maps.flip(3).numpy() == pytest.approx(maps.numpy(), abs=1e-5)
     assert network.classes.weight[1].abs().sum() == 0
@@ -214,7 +214,7 @@ def test_a_small_defect_weighs_as_much_as_the_good_cells_when_the_map_is_faint_e
     labels[0, 10:18, 10:18] = 1
     batch = Batch(torch.zeros(1, 3, 128, 128), labels, torch.ones(1, 1))
     faint = torch.full((1, 1, 64, 64), -3.5)
-    found = SurfaceOutputs(faint, torch.zeros(1, 1, 32, 32), torch.zeros(1, 1))
+    found = SurfaceOutputs(faint, torch.zeros(1, 1, 32, 32), torch.zeros(1, 1), torch.zeros(1, 2))
     right = faint.clone()
     right[0, 0, 5:9, 5:9] = 3.5
     overlap = surface_losses(found._replace(defect=right), batch).overlap
