@@ -23,8 +23,9 @@ from matplotlib.figure import Figure
 from rich.progress import track
 
 from flows.tasks.coco import Picture
+from flows.tasks.part_score import auroc
 from flows.tasks.recipes import RECIPES
-from flows.tasks.surface_figures import auroc, part_scores
+from flows.tasks.surface_figures import part_scores
 from flows.tasks.surface_network import SurfaceNetwork
 from flows.tasks.surface_pictures import SurfacePictures
 from flows.tasks.surface_restore import read_weights
@@ -111,7 +112,7 @@ def measure(run: Run) -> dict[str, Any]:
         "defects": run.defects,
         "seed": run.seed,
         "steps": per_epoch * options.epochs,
-        "auroc": auroc(scores.tolist(), defective.tolist()),
+        "auroc": auroc(scores[~defective].tolist(), scores[defective].tolist()),
         "escape": float((scores[defective] <= limit).mean()),
         "training_s": round(took_s),
     }

@@ -19,7 +19,6 @@ from flows.tasks.onnx_bundle import BundleRequest
 from flows.tasks.openvino_bundle import ConversionRequest, runtimes_of
 from flows.tasks.recipes import RECIPES, choose_recipe
 from flows.tasks.restore_weights import RestoreError
-from flows.tasks.surface_figures import auroc
 from flows.tasks.surface_loss import surface_losses
 from flows.tasks.surface_network import Probabilities, SurfaceNetwork, SurfaceOutputs
 from flows.tasks.surface_pictures import UNKNOWN, Batch, SurfacePictures, read_labelled, to_batch, varied
@@ -278,10 +277,3 @@ def test_a_fine_tuning_starts_from_simulated_surfaces_and_says_so_when_a_yolo_is
     assert about.provenance["training"]["start_from"] == "surface.xz"
     maps, part = network(torch.zeros(1, 3, 32, 32))
     assert (tuple(maps.shape), tuple(part.shape)) == ((1, 2, 16, 16), (1, 1))
-
-
-def test_area_is_the_share_of_pairs_in_the_right_order() -> None:
-    assert auroc([0.1, 0.2, 0.9, 0.8], [False, False, True, True]) == 1.0
-    assert auroc([0.5, 0.5], [False, True]) == 0.5
-    assert auroc([0.1, 0.9, 0.8], [True, False, False]) == 0.0
-    assert auroc([0.1, 0.2], [True, True]) is None
