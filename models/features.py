@@ -70,8 +70,8 @@ class FeatureExtractor:
             seen = np.array(self._request.output_tensors[0].data, np.float32)
         except Exception as error:
             raise InferenceError(f"OpenVINO failed: {error}") from error
-        # A surface network looks at the picture and at its mirror image in one batch, of which the first counts; at a
-        # large one in more tiles than two, which all do.
+        # Surface networks used to look at the picture and at its mirror image in one batch, of which the first counts;
+        # at a large picture they look in more tiles than two, which all do.
         grids = seen if len(seen) > _LOOKS else seen[:1]
         vector = np.concatenate([_of_length_one(grids.mean((0, 2, 3))), _of_length_one(grids.max((0, 2, 3)))])
         if not np.isfinite(vector).all():

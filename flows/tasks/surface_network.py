@@ -44,9 +44,8 @@ _FAINTEST, _CLEAREST = 0.02, 4.0
 _MOST_SUSPICIOUS: Final = 16
 """Cells whose mean logit tells the deciding network how sure the map is; one cell alone may be noise."""
 _LEAST: Final = 1e-6
-_SAY_OF_APPEARANCE: Final = 1.0
-_CLEAR_APPEARANCE: Final = 4.0
-"""Log-odds beyond which the appearance says no more."""
+_LEAST_SAY, _MOST_SAY = -2.0, 4.0
+"""Log-odds beyond which the appearance says no more; that all is well it may say less clearly than that it is not."""
 _MAP_SCALE: Final = 4.0
 """Logits of the map are divided by this before they are decided on, so that they are about as large as features."""
 
@@ -92,7 +91,7 @@ class SurfaceOutputs(NamedTuple):
         that its say has bounds: what the map clearly shows is not talked away.
         """
         odds = torch.logsumexp(self.appearance, dim=1, keepdim=True)
-        return self.part + _SAY_OF_APPEARANCE * odds.clamp(-_CLEAR_APPEARANCE, _CLEAR_APPEARANCE)
+        return self.part + odds.clamp(_LEAST_SAY, _MOST_SAY)
 
 
 class SurfaceNetwork(nn.Module):
@@ -152,9 +151,7 @@ class SurfaceNetwork(nn.Module):
 class Probabilities(nn.Module):
     """The same network for inspecting: what a bundle of task `surface` has as its outputs.
 
-    It looks twice, the second time at the mirrored picture, and gives the mean of both: what it sees in one of them
-    alone is mostly chance. That doubles the time of an inspection; what it gains is in docs/surface.md. At a large
-    picture it looks once, in tiles, and the part is as bad as its worst tile.
+    A large picture is looked at in tiles, and the part is as bad as its worst tile.
     """
 
     def __init__(self, network: SurfaceNetwork) -> None:
@@ -167,10 +164,8 @@ class Probabilities(nn.Module):
         tiles = plan_tiles((int(pixels.shape[2]), int(pixels.shape[3])))
         if tiles is not None:
             return self._in_tiles(pixels, tiles)
-        maps, parts = self._look(torch.cat([pixels, _mirrored(pixels)]))
-        seen, mirrored = maps.chunk(2)
-        part, of_mirrored = parts.chunk(2)
-        return (seen + _mirrored(mirrored)) / 2.0, torch.sigmoid((part + of_mirrored) / 2.0)
+        maps, parts = self._look(pixels)
+        return maps, torch.sigmoid(parts)
 
     def _look(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the maps, and the logits of the parts."""
@@ -292,11 +287,6 @@ def _unit(before: int, after: int, *, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
     )
-
-
-def _mirrored(values: torch.Tensor) -> torch.Tensor:
-    """Return a map with left and right changed. (`flip` becomes a slice from which OpenVINO derives no shape.)"""
-    return values.index_select(3, torch.arange(values.shape[3] - 1, -1, -1, device=values.device))
 
 
 def _twice(values: torch.Tensor) -> torch.Tensor:

@@ -75,7 +75,7 @@ def test_map_is_that_of_each_tile_and_the_part_as_bad_as_its_worst() -> None:
         for row in tiles.rows:
             for column in tiles.columns:
                 found = network(pixels[:, :, row.start : row.stop, column.start : column.stop])
-                parts.append(torch.sigmoid(found.part).item())
+                parts.append(torch.sigmoid(found.verdict).item())
                 defect = torch.sigmoid(found.defect)[0, 0]
                 kept = maps.sum(1)[0, (row.start + row.keep_from) // 2 : (row.start + row.keep_to) // 2]
                 kept = kept[:, (column.start + column.keep_from) // 2 : (column.start + column.keep_to) // 2]

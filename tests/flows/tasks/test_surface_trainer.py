@@ -147,12 +147,9 @@ def test_old_classes_are_known_and_a_new_one_has_a_place_when_started_from_a_bun
     )
     expected = open_runtime(bundle, backend="onnxruntime").infer(read_image(pictures[19].path.read_bytes()).pixels_rgb)
     with torch.no_grad():
-        maps, part = Probabilities(network)(torch.from_numpy(blob))
-        mirrored_maps, mirrored_part = Probabilities(network)(torch.from_numpy(blob).flip(3))
+        maps, _ = Probabilities(network)(torch.from_numpy(blob))
     # What the part looks like is worked out anew, and the published encoder has 32 bits where the bundle has 16.
     assert maps[0].sum(axis=0).numpy() == pytest.approx(expected[0][0].sum(axis=0), abs=1e-3)
-    assert mirrored_part.item() == pytest.approx(part.item(), abs=1e-5)
-    assert mirrored_maps.flip(3).numpy() == pytest.approx(maps.numpy(), abs=1e-5)
     assert network.classes.weight[1].abs().sum() == 0
 
 
