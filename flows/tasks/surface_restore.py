@@ -23,9 +23,12 @@ _TENSORS = {
 }
 """What each kind of layer is called in a graph, and its tensors in the order of the node's inputs."""
 
+_ADDED_LATER = (*NOT_LEARNED, "known.")
+"""What networks up to `ussop-surface-2` have not: the published encoder, and what it tells the others."""
+
 
 def restore_surface(onnx_path: Path, class_names: Sequence[str], path: Path) -> Path:
-    """Return a file to go on training from, with the weights of a surface bundle's `model.onnx`.
+    """Return a file to go on training from, with the weights of a surface bundle's `model.onnx`, an older one's too.
 
     Nodes and layers are matched by their order, which tracing keeps; names do not serve, since equal tensors are stored
     once and under one name.
@@ -38,10 +41,11 @@ def restore_surface(onnx_path: Path, class_names: Sequence[str], path: Path) -> 
     for node in graph.node:  # 16 bits are cast where they are used, and a tensor stored once has other names, too
         if node.op_type in {"Cast", "Identity"} and node.input[0] in stored:
             stored[node.output[0]] = stored[node.input[0]]
-    network = SurfaceNetwork(len(class_names))
     kinds = {kind for kind, _ in _TENSORS.values()}
     nodes = [node for node in graph.node if node.op_type in kinds]
-    layers = _layers_in_order(network)
+    layers = _layers_in_order(SurfaceNetwork(len(class_names)))
+    if len(nodes) < len(layers):
+        layers = [(name, layer) for name, layer in layers if not f"{name}.".startswith(_ADDED_LATER)]
     if len(nodes) != len(layers):
         raise RestoreError(f"{onnx_path.name} is not a surface network")
     weights: dict[str, torch.Tensor] = {}
@@ -102,6 +106,8 @@ def restore_state(network: SurfaceNetwork, content: dict[str, Any], class_names:
     for name, value in own.items():
         if name.endswith("num_batches_tracked") or name.startswith(NOT_LEARNED):
             continue
+        if name not in weights and name.startswith(_ADDED_LATER):
+            continue  # an older network's: what was added brings nothing in the beginning
         if name not in weights or weights[name].shape != value.shape:
             raise RestoreError(f"{name} is missing or of another shape")
         with torch.no_grad():

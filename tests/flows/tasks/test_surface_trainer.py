@@ -10,10 +10,13 @@ import pytest
 pytest.importorskip("torch", reason="needs the train extra")
 
 import torch
+from torch import nn
+from torch.nn import functional
 
 from flows.tasks.assemble_bundle import assemble_bundle
 from flows.tasks.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from flows.tasks.coco import Annotation, Picture
+from flows.tasks.export_onnx import export_onnx
 from flows.tasks.fine_tuning import FineTuning, train_checkpoint
 from flows.tasks.onnx_bundle import BundleRequest
 from flows.tasks.openvino_bundle import ConversionRequest, runtimes_of
@@ -151,6 +154,46 @@ def test_old_classes_are_known_and_a_new_one_has_a_place_when_started_from_a_bun
     # What the part looks like is worked out anew, and the published encoder has 32 bits where the bundle has 16.
     assert maps[0].sum(axis=0).numpy() == pytest.approx(expected[0][0].sum(axis=0), abs=1e-3)
     assert network.classes.weight[1].abs().sum() == 0
+
+
+class _OfBefore(nn.Module):
+    """A surface network as it was before the published encoder: the same layers without that."""
+
+    def __init__(self, network: SurfaceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        network = self.network
+        finest = found = network.stem(network.contrast(pixels))
+        maps = []
+        for stage in network.stages:
+            found = stage(found)
+            maps.append(found)
+        wide = at_stride_8 = network.laterals[3](maps[3])
+        for level in (2, 1, 0):
+            twice = functional.interpolate(wide, scale_factor=2.0, mode="bilinear", align_corners=False)
+            wide = network.smooth[level](twice + network.laterals[level](maps[level]))
+            at_stride_8 = wide if level == 1 else at_stride_8
+        twice = functional.interpolate(network.reduce(wide), scale_factor=2.0, mode="bilinear", align_corners=False)
+        defect = network.defect(network.judge(functional.relu(twice + network.detail(finest))))
+        classes = functional.interpolate(network.classes(wide), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return torch.sigmoid(defect) * torch.softmax(classes, 1), torch.sigmoid(network.decide(at_stride_8, defect))
+
+
+def test_a_network_of_before_is_gone_on_with_when_it_has_no_published_encoder(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before = _OfBefore(SurfaceNetwork(2)).eval()
+    export_onnx(before, tmp_path / "model.onnx", shape_hw=(64, 64))
+    path = restore_surface(tmp_path / "model.onnx", CLASSES, tmp_path / "restored.pt")
+    network = SurfaceNetwork(2)
+    restore_state(network, torch.load(path, weights_only=True), CLASSES)
+    pixels = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        maps, part = Probabilities(network.eval())(pixels)
+        expected_maps, expected_part = before(pixels)
+    assert maps.numpy() == pytest.approx(expected_maps.numpy(), abs=2e-3)
+    assert part.item() == pytest.approx(expected_part.item(), abs=2e-3)
 
 
 def test_said_why_when_the_weights_are_of_another_network(tmp_path: Path) -> None:
