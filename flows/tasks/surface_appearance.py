@@ -30,8 +30,8 @@ _SHRINKAGE: Final = 0.1
 _FOLDS: Final = 5
 _FEWEST: Final = 5
 """Of good and of defective parts; with fewer the appearance says nothing."""
-_MOST_PICTURES: Final = 2000
-"""Means and a covariance need no more, and each takes some 40 ms."""
+_MOST_OF_A_KIND: Final = 1000
+"""Good and defective pictures: means and a covariance need no more, and each takes some 40 ms."""
 _TINY: Final = 1e-6
 _NEVER: Final = -1000.0
 """Log-odds of a kind of which there is no picture."""
@@ -145,7 +145,9 @@ def _looks(
     """Return what the pictures look like as they are, and varied."""
     still = Augmentation(0.0, 0.0, translation=0.0, zoom=0.0, flip_horizontal=0.0, flip_vertical=0.0)
     device = network.appearance.weight.device
-    chosen = np.sort(rng.permutation(len(pictures.real))[:_MOST_PICTURES])
+    defective = pictures.kinds.any(axis=1)
+    of_each = (rng.permutation(np.flatnonzero(kind))[:_MOST_OF_A_KIND] for kind in (defective, ~defective))
+    chosen = np.sort(np.concatenate(list(of_each)))
     features = []
     for one in (pictures.real[int(k)] for k in chosen):
         shown = to_batch([varied(one, pictures.input_hw, changed, rng) for changed in (still, vary)])
