@@ -14,6 +14,9 @@ from tests.tiny_bundle import build_tiny_bundle
 
 # Two workers share two cores: a training in the idle class would wait for the other one's tests to end.
 os.environ.setdefault("TRAINING_GIVES_WAY", "false")
+# And torch's threads of both, which spin while they wait, would hold each other up: forty times in the worst test.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __all__ = ["proof", "pytest_addoption", "pytest_collection_modifyitems", "pytest_runtest_makereport"]
 
 
