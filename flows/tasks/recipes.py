@@ -157,7 +157,7 @@ RECIPES: dict[Wanted, TrainingRecipe] = {
     ),
     # The same hundreds for a network that learns from every pixel: surfaces, of which only the defects are the objects.
     # Windows around defects teach the same for a quarter of the time; whole pictures at the end settle what good is.
-    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0, painted=2.0),
+    "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0, painted=0.5),
     # What it starts from: thousands of simulated surfaces, always more of them, so that none is made of these.
     "surface-starter": TrainingRecipe(
         replace(_SURFACE, epochs=12, learning_rate=0.004, val_every=1), head="surface_map"
