@@ -134,7 +134,9 @@ class SurfacePictures:
         real = [picture for picture in decoded if not picture.is_made]
         self.real = tuple(decoded[picture] for picture in real)
         """Those that a camera saw, each once."""
-        self.kinds = np.array([_kinds(picture, class_names) for picture in real], bool).reshape(len(real), -1)
+        self.kinds = np.array([_kinds(picture, class_names) for picture in real], bool).reshape(
+            len(real), len(class_names) + 1
+        )
         """bool (real pictures, classes + 1), of which classes each has a defect; the last: of none that is known."""
         self.input_hw = input_hw
         self._good = [k for k, picture in enumerate(pictures) if picture.is_good]
