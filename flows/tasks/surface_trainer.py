@@ -111,7 +111,7 @@ class _Course:
         self._network = network.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self._network).eval()
         self._options, self._steps, self._done = options, steps, 0
-        self._optimiser = torch.optim.AdamW(_learning(network), lr=options.learning_rate, weight_decay=_WEIGHT_DECAY)
+        self._optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=_WEIGHT_DECAY)
         self._rng = np.random.default_rng(options.seed)
 
     def run_epoch(
@@ -131,7 +131,7 @@ class _Course:
             shown = batch.to(options.device)
             losses = surface_losses(self._network(shown.pixels), shown)
             losses.total.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(_learning(self._network), _LONGEST_STEP)
+            nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_STEP)
             self._optimiser.step()
             self._optimiser.zero_grad()
             self._done += 1
@@ -158,10 +158,6 @@ class _Course:
                 average.lerp_(newest, 1.0 - kept)
             else:
                 average.copy_(newest)
-
-
-def _learning(network: nn.Module) -> list[nn.Parameter]:
-    return [weight for weight in network.parameters() if weight.requires_grad]
 
 
 def _figures(network: SurfaceNetwork, pictures: Sequence[Picture], shape_hw: tuple[int, int]) -> dict[str, float]:
