@@ -60,11 +60,12 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
         raise typer.BadParameter("give one of --data, --simulated, --simulated-surfaces")
     (console := Console()).log("preparing pictures")
     options = RECIPES[recipe].with_overrides(epochs=epochs, start_from=start_from, device=device, threads=threads)
-    made = simulated_surfaces if surfaces else simulated_data
     if data is not None:
         pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
+    elif surfaces:
+        pictures = simulated_surfaces(work / "simulated", count=surfaces, held_out=held_out, processes=threads)
     else:
-        pictures = made(work / "simulated", count=surfaces or simulated, held_out=held_out)
+        pictures = simulated_data(work / "simulated", count=simulated, held_out=held_out)
     weights = (
         _trained(checkpoint, pictures, options)
         if checkpoint

@@ -8,10 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from flows.tasks.coco import Picture
+from flows.tasks.surface_tiles import LARGEST_WHOLE_PX
 
 _STRIDE_PX = 32
-_SMALLEST_SIDE_PX = 5.0
-"""A defect should be no narrower in the network's input, whose finest cells are 8 px wide. A rule of thumb."""
+_WANTED_SIDE_PX = 7.0
+"""A defect should be no narrower in the network's input. Magnetic tiles ask for 384 px so; with 288 px (5 px) outlines
+are worse and more parts escape (docs/surface.md).
+"""
+_LEAST_SIDE_PX = 5.0
+"""The same where the wanted width would cost tiles, of which each takes the time of a whole picture."""
 
 
 def choose_input_size(pictures: Sequence[Picture], *, least_px: int = 256, most_px: int = 640) -> int:
@@ -34,7 +39,8 @@ def choose_input_size(pictures: Sequence[Picture], *, least_px: int = 256, most_
     ]
     if not shares:
         return least
-    wanted = _SMALLEST_SIDE_PX / max(float(np.quantile(shares, 0.1)), 1e-6)
+    narrow = max(float(np.quantile(shares, 0.1)), 1e-6)
+    wanted = max(min(_WANTED_SIDE_PX / narrow, LARGEST_WHOLE_PX), _LEAST_SIDE_PX / narrow)
     return min(max(math.ceil(min(wanted, longest) / _STRIDE_PX) * _STRIDE_PX, least), most_px)
 
 

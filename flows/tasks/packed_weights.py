@@ -14,6 +14,8 @@ from flows.tasks.restore_weights import RestoreError
 from flows.tasks.surface_network import NOT_LEARNED
 
 SUFFIX: Final = ".xz"
+_LEFT_OUT: Final = (*NOT_LEARNED, "adapted.")
+"""What the names of weights begin with that the file has not: the encoder's, published or adapted, are at hand."""
 _LARGEST: Final = 31
 """Of the whole numbers that stand for weights: six bits with a sign, which cost 3 % of a weight's usual size."""
 _STEP: Final = "/step"
@@ -21,7 +23,7 @@ _CLASSES: Final = "/classes"
 
 
 def pack_weights(trained: Path, packed: Path) -> int:
-    """Return the size in bytes of a new file with the weights that a training of a surface network learned.
+    """Return the size in bytes of a new file with what a surface network learned from random weights.
 
     Each filter of a convolution is stored as whole numbers and the step between them, everything else in 16 bits.
 
@@ -32,7 +34,7 @@ def pack_weights(trained: Path, packed: Path) -> int:
     content = torch.load(trained, map_location="cpu", weights_only=True)
     arrays: dict[str, Any] = {_CLASSES: np.array(content["classes"])}
     for name, tensor in content["weights"].items():
-        if not tensor.is_floating_point() or name.startswith(NOT_LEARNED):
+        if not tensor.is_floating_point() or name.startswith(_LEFT_OUT):
             continue
         value = tensor.float().numpy()
         if value.ndim < 4:

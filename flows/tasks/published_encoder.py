@@ -11,6 +11,7 @@ Source:
 
 from __future__ import annotations
 
+import copy
 from importlib.resources import as_file, files
 from typing import Any, Final, NamedTuple, Self
 
@@ -41,6 +42,8 @@ _BLOCKS: Final = (
 _STEM: Final = 32
 _GIVEN: Final = (2, 4, 10, 11)
 """The blocks whose maps are given, the last ones of their strides."""
+_ADAPTED_FROM: Final = 5
+"""The first block behind stride 8."""
 
 
 class PublishedEncoder(nn.Module):
@@ -61,18 +64,44 @@ class PublishedEncoder(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
         """The maps of pictures, float32 (N, 3, H, W) from 0 to 1: (N, `CHANNELS`, H, W) / (4, 8, 16, 32)."""
-        maps = []
         with torch.no_grad():
-            found = functional.relu6(self.stem((pixels * 255.0 - 127.0) / 128.0))  # as it was trained
-            for number, block in enumerate(self.blocks):
-                found = block(found)
-                if number in _GIVEN:
-                    maps.append(found)
-        return maps
+            return _maps_of(self.blocks, functional.relu6(self.stem((pixels * 255.0 - 127.0) / 128.0)))  # as trained
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - torch's signature
         """Stays as it is: its batch norms have their statistics from the photographs."""
         return super().train(mode=False)
+
+
+class AdaptedBlocks(nn.Module):
+    """The same blocks behind stride 8 once more, for a training to change; they begin as published.
+
+    Their batch norms keep the statistics of the photographs: those of eight pictures, half of them defective, would be
+    worth nothing.
+    """
+
+    def __init__(self, encoder: PublishedEncoder) -> None:
+        """Copies the blocks."""
+        super().__init__()
+        self.blocks = copy.deepcopy(encoder.blocks[_ADAPTED_FROM:])
+        self.requires_grad_(requires_grad=True).eval()
+
+    def forward(self, at_stride_8: torch.Tensor) -> list[torch.Tensor]:
+        """The last two maps of `CHANNELS`, from the encoder's second."""
+        return _maps_of(self.blocks, at_stride_8, first=_ADAPTED_FROM)
+
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - torch's signature
+        """Stays in evaluation mode, and learns all the same."""
+        return super().train(mode=False)
+
+
+def _maps_of(blocks: nn.ModuleList, found: torch.Tensor, *, first: int = 0) -> list[torch.Tensor]:
+    """Return the maps that are given of blocks, numbered from `first`."""
+    maps = []
+    for number, block in enumerate(blocks, first):
+        found = block(found)
+        if number in _GIVEN:
+            maps.append(found)
+    return maps
 
 
 def _published() -> dict[str, torch.Tensor]:

@@ -110,6 +110,7 @@ _SURFACE = TrainingOptions(
     learning_rate=0.002,
     window_px=128,
     window_share=0.75,
+    adapted_share=0.5,
     val_every=5,
     augmentation=Augmentation(
         brightness=0.4,
@@ -158,8 +159,8 @@ RECIPES: dict[Wanted, TrainingRecipe] = {
     # The same hundreds for a network that learns from every pixel: surfaces, of which only the defects are the objects.
     # Windows around defects teach the same for a quarter of the time; whole pictures at the end settle what good is.
     "surface": TrainingRecipe(_SURFACE, head="surface_map", pasted=2.0, painted=0.5),
-    # What it starts from: thousands of simulated surfaces, always more of them, so that none is made of these.
+    # What it starts from: tens of thousands of simulated surfaces, so that none is made of these; for a GPU.
     "surface-starter": TrainingRecipe(
-        replace(_SURFACE, epochs=12, learning_rate=0.004, val_every=1), head="surface_map"
+        replace(_SURFACE, epochs=6, batch=64, learning_rate=0.006, adapted_share=0.0, val_every=1), head="surface_map"
     ),
 }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -16,6 +19,7 @@ from models.simulation.surfaces import SURFACE_CLASSES, surface_picture
 JPEG_QUALITY = 95  # what industrial cameras send by default; the network must not depend on lossless pictures
 SURFACE_PX = 256
 _FINER = 4
+_AT_A_TIME = 50
 
 
 def write_simulated_dataset(
@@ -64,6 +68,7 @@ def write_surface_dataset(
     count: int,
     side_px: int = SURFACE_PX,
     defect_rate: float = 0.6,
+    processes: int = 1,
     on_part: Callable[[int], None] = lambda _: None,
 ) -> Dataset:
     """Return `count` pictures of simulated surfaces as a data set of JPEG pictures in `folder`.
@@ -76,28 +81,35 @@ def write_surface_dataset(
         count: How many.
         side_px: The longer side.
         defect_rate: Share of pictures that are given defects.
+        processes: How many draw at a time; the pictures are the same.
         on_part: Called with the number of pictures written so far.
 
     Raises:
         ValueError: The pictures would be too small.
         OSError: A picture cannot be written.
     """
-    images = folder / "images"
-    images.mkdir(parents=True, exist_ok=True)
+    (images := folder / "images").mkdir(parents=True, exist_ok=True)
+    draw = functools.partial(_write_surface, images, seed=seed, side_px=side_px, defect_rate=defect_rate)
     pictures = []
-    for index in range(count):
-        rng = np.random.default_rng((seed, index, 0x5FACE))
-        short_px = side_px if rng.random() < 0.5 else round(side_px * rng.uniform(0.4, 1.0))
-        shape_hw = (side_px, short_px) if rng.random() < 0.5 else (short_px, side_px)
-        made = surface_picture((seed, index), shape_hw=shape_hw, defect_rate=defect_rate)
-        path = images / f"surface_{index:06d}.jpg"
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(75, 99))]
-        _, encoded = cv2.imencode(".jpg", made.pixels_rgb[..., ::-1], quality)
-        path.write_bytes(encoded.tobytes())
-        pictures.append(Picture(path, shape_hw, tuple(annotation_of_mask(d.class_name, d.mask) for d in made.defects)))
-        on_part(index + 1)
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for picture in pool.map(draw, range(count), chunksize=_AT_A_TIME) if processes > 1 else map(draw, range(count)):
+            pictures.append(picture)
+            on_part(len(pictures))
     write_annotations(folder, SURFACE_CLASSES, pictures)
     return Dataset(SURFACE_CLASSES, tuple(pictures))
+
+
+def _write_surface(images: Path, index: int, *, seed: int, side_px: int, defect_rate: float) -> Picture:
+    """Draw one picture into the folder."""
+    rng = np.random.default_rng((seed, index, 0x5FACE))
+    short_px = side_px if rng.random() < 0.5 else round(side_px * rng.uniform(0.4, 1.0))
+    shape_hw = (side_px, short_px) if rng.random() < 0.5 else (short_px, side_px)
+    made = surface_picture((seed, index), shape_hw=shape_hw, defect_rate=defect_rate)
+    path = images / f"surface_{index:06d}.jpg"
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(75, 99))]
+    _, encoded = cv2.imencode(".jpg", made.pixels_rgb[..., ::-1], quality)
+    path.write_bytes(encoded.tobytes())
+    return Picture(path, shape_hw, tuple(annotation_of_mask(d.class_name, d.mask) for d in made.defects))
 
 
 def annotation_of_mask(class_name: str, mask: npt.NDArray[np.bool_]) -> Annotation:

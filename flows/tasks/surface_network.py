@@ -7,9 +7,9 @@ way. Two things differ. *Whether* a pixel is defective and *which* class it is a
 the defects of all classes together. And the way back up is that of a feature pyramid, which knows thin cracks and
 shadings as wide as the part.
 
-Beside the encoder that learns stands one that knows photographs and does not (`published_encoder.py`). Its maps enter
-the way back up, and what the picture looks like to it as a whole has a say of its own in what is wrong with the part
-(`surface_appearance.py`).
+Beside the encoder that learns from nothing stands one that knows photographs (`published_encoder.py`). Its maps enter
+the way back up, the coarser ones from a copy that a training adapts. What the picture looks like to the unchanged one
+as a whole has a say of its own in what is wrong with the part (`surface_appearance.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from flows.tasks.published_encoder import CHANNELS, PublishedEncoder
+from flows.tasks.published_encoder import CHANNELS, AdaptedBlocks, PublishedEncoder
 from flows.tasks.surface_tiles import Tiles, plan_tiles
 
 STRIDE: Final = 2
@@ -114,6 +114,7 @@ class SurfaceNetwork(nn.Module):
         wide, fine = shape.decoder_channels, shape.detail_channels
         self.laterals = nn.ModuleList(nn.Conv2d(channels, wide, 1) for channels in rest)
         self.encoder = PublishedEncoder()
+        self.adapted = AdaptedBlocks(self.encoder)
         self.known = nn.ModuleList(_Known(channels, wide) for channels in CHANNELS)
         self.appearance = nn.Linear(2 * sum(CHANNELS), class_count + 1).requires_grad_(requires_grad=False)
         self.smooth = nn.ModuleList(_unit(wide, wide) for _ in rest[:-1])
@@ -136,10 +137,11 @@ class SurfaceNetwork(nn.Module):
             found = stage(found)
             maps.append(found)
         known = self.encoder(pixels)
-        wide = self.laterals[-1](maps[-1]) + self.known[-1](known[-1])
+        adapted = [*known[:2], *self.adapted(known[1])]
+        wide = self.laterals[-1](maps[-1]) + self.known[-1](adapted[-1])
         at_stride_8 = wide
         for level in (2, 1, 0):
-            added = self.laterals[level](maps[level]) + self.known[level](known[level])
+            added = self.laterals[level](maps[level]) + self.known[level](adapted[level])
             wide = self.smooth[level](_twice(wide) + added)
             at_stride_8 = wide if level == 1 else at_stride_8
         judged = self.judge(functional.relu(_twice(self.reduce(wide)) + self.detail(finest)))

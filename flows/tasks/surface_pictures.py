@@ -6,12 +6,15 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from flows.tasks.coco import NO_CLASS, Annotation, Picture
 from flows.tasks.trainer import Augmentation
@@ -119,8 +122,17 @@ def is_of_whole(box_xyxy: tuple[float, float, float, float], shape_hw: tuple[int
 class SurfacePictures:
     """The training pictures in memory."""
 
-    def __init__(self, pictures: Sequence[Picture], class_names: Sequence[str], input_hw: tuple[int, int]) -> None:
+    def __init__(
+        self, pictures: Sequence[Picture], class_names: Sequence[str], input_hw: tuple[int, int], *, loaders: int = 0
+    ) -> None:
         """Decodes all pictures.
+
+        Args:
+            pictures: Of which some may be named several times, to be shown more often.
+            class_names: The classes to learn.
+            input_hw: Height and width of the network's input.
+            loaders: Processes that make batches ahead, for a network that computes elsewhere; with none they are made
+                when they are wanted. The batches are the same.
 
         Raises:
             ModelError: A picture cannot be read.
@@ -128,8 +140,10 @@ class SurfacePictures:
         """
         if not pictures:
             raise ValueError("there is no picture to learn from")
-        # One that is named several times, to be shown more often, is decoded once.
-        decoded = {picture: read_labelled(picture, class_names, input_hw) for picture in dict.fromkeys(pictures)}
+        read = functools.partial(read_labelled, class_names=class_names, input_hw=input_hw)
+        once = dict.fromkeys(pictures)
+        with ThreadPoolExecutor(max(1, loaders)) as pool:
+            decoded = dict(zip(once, pool.map(read, once), strict=True))
         self._all = [decoded[picture] for picture in pictures]
         real = [picture for picture in decoded if not picture.is_made]
         self.real = tuple(decoded[picture] for picture in real)
@@ -139,6 +153,7 @@ class SurfacePictures:
         )
         """bool (real pictures, classes + 1), of which classes each has a defect; the last: of none that is known."""
         self.input_hw = input_hw
+        self._loaders = loaders
         self._good = [k for k, picture in enumerate(pictures) if picture.is_good]
         self._defective = [k for k, picture in enumerate(pictures) if not picture.is_good]
         self._weights = _weights_by_class([pictures[k] for k in self._defective])
@@ -175,13 +190,53 @@ class SurfacePictures:
         """
         height, width = (max(32, round(side * shrink / 32) * 32) for side in self.input_hw)
         window_hw = (min(window_px or height, height), min(window_px or width, width))
-        good = _in_turns(self._good, rng)
+        good, seed = _in_turns(self._good, rng), int(rng.integers(2**62))
+        planned = []
         for number in range(self.batches_per_epoch(size)):
             shown_hw = window_hw if (number + 1) % _WHOLE_EVERY else (height, width)
             wanted = size if not self._good else size // 2 if self._defective else 0
-            chosen = list(rng.choice(self._defective, wanted, p=self._weights)) if wanted else []
+            chosen = rng.choice(self._defective, wanted, p=self._weights).tolist() if wanted else []
             chosen += [next(good) for _ in range(size - wanted)]
-            yield to_batch([varied(self._all[int(k)], (height, width), vary, rng, shown_hw) for k in chosen])
+            planned.append(_Planned(tuple(chosen), shown_hw, (seed, number)))
+        yield from DataLoader(
+            _Epoch(self._all, planned, (height, width), vary),
+            batch_size=None,
+            num_workers=self._loaders,
+            worker_init_fn=_without_threads,
+            generator=torch.Generator().manual_seed(seed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A batch to be made: numbers of its pictures, height and width of what is shown, and what chance begins with."""
+
+    pictures: tuple[int, ...]
+    shown_hw: tuple[int, int]
+    seed: tuple[int, int]
+
+
+class _Epoch(Dataset[Batch]):
+    """Batches by their number; each draws its own chance, so that it does not matter who makes it, and when."""
+
+    def __init__(
+        self, pictures: Sequence[Labelled], planned: Sequence[_Planned], input_hw: tuple[int, int], vary: Augmentation
+    ) -> None:
+        self._pictures, self._planned, self._input_hw, self._vary = pictures, planned, input_hw, vary
+
+    def __len__(self) -> int:
+        return len(self._planned)
+
+    def __getitem__(self, number: int) -> Batch:
+        planned = self._planned[number]
+        rng = np.random.default_rng(planned.seed)
+        shown = (varied(self._pictures[k], self._input_hw, self._vary, rng, planned.shown_hw) for k in planned.pictures)
+        return to_batch(list(shown))
+
+
+def _without_threads(_: int) -> None:
+    """Keeps OpenCV in a loading process from waiting for threads that its parent alone has."""
+    cv2.setNumThreads(0)
 
 
 def _kinds(picture: Picture, class_names: Sequence[str]) -> list[bool]:

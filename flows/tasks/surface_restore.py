@@ -23,8 +23,8 @@ _TENSORS = {
 }
 """What each kind of layer is called in a graph, and its tensors in the order of the node's inputs."""
 
-_ADDED_LATER = (*NOT_LEARNED, "known.")
-"""What networks up to `ussop-surface-2` have not: the published encoder, and what it tells the others."""
+_ADDED_LATER = (("adapted.",), (*NOT_LEARNED, "known.", "adapted."))
+"""What networks up to `ussop-surface-3` and up to `ussop-surface-2` have not, by the beginnings of names."""
 
 
 def restore_surface(onnx_path: Path, class_names: Sequence[str], path: Path) -> Path:
@@ -44,8 +44,9 @@ def restore_surface(onnx_path: Path, class_names: Sequence[str], path: Path) -> 
     kinds = {kind for kind, _ in _TENSORS.values()}
     nodes = [node for node in graph.node if node.op_type in kinds]
     layers = _layers_in_order(SurfaceNetwork(len(class_names)))
-    if len(nodes) < len(layers):
-        layers = [(name, layer) for name, layer in layers if not f"{name}.".startswith(_ADDED_LATER)]
+    for added in _ADDED_LATER:
+        if len(nodes) < len(layers):
+            layers = [(name, layer) for name, layer in layers if not f"{name}.".startswith(added)]
     if len(nodes) != len(layers):
         raise RestoreError(f"{onnx_path.name} is not a surface network")
     weights: dict[str, torch.Tensor] = {}
@@ -106,8 +107,8 @@ def restore_state(network: SurfaceNetwork, content: dict[str, Any], class_names:
     for name, value in own.items():
         if name.endswith("num_batches_tracked") or name.startswith(NOT_LEARNED):
             continue
-        if name not in weights and name.startswith(_ADDED_LATER):
-            continue  # an older network's: what was added brings nothing in the beginning
+        if name not in weights and name.startswith(_ADDED_LATER[-1]):
+            continue  # an older network's: what was added is as published, or brings nothing in the beginning
         if name not in weights or weights[name].shape != value.shape:
             raise RestoreError(f"{name} is missing or of another shape")
         with torch.no_grad():

@@ -18,7 +18,7 @@ from flows.tasks.coco import Picture
 from flows.tasks.surface_appearance import fit_appearance
 from flows.tasks.surface_figures import part_auroc
 from flows.tasks.surface_loss import SurfaceLosses, surface_losses
-from flows.tasks.surface_network import Probabilities, SurfaceNetwork
+from flows.tasks.surface_network import NOT_LEARNED, Probabilities, SurfaceNetwork
 from flows.tasks.surface_pictures import SurfacePictures
 from flows.tasks.surface_restore import read_weights, restore_state
 from flows.tasks.trainer import (
@@ -30,7 +30,7 @@ from flows.tasks.trainer import (
     shape_of_input,
 )
 
-SURFACE_ARCHITECTURE: Final = "ussop-surface-3"
+SURFACE_ARCHITECTURE: Final = "ussop-surface-4"
 _WEIGHT_DECAY: Final = 0.02
 _LONGEST_STEP: Final = 5.0
 _AVERAGED_OVER: Final = 0.995
@@ -62,10 +62,11 @@ class SurfaceTrainer:
         torch.set_num_threads(options.threads)
         torch.manual_seed(options.seed)
         shape_hw = shape_of_input(training_set, options)
-        network = SurfaceNetwork(len(training_set.class_names))
+        network = SurfaceNetwork(len(training_set.class_names)).to(options.device)
         if options.start_from is not None:
             restore_state(network, read_weights(options.start_from), training_set.class_names)
-        pictures = SurfacePictures(training_set.train, training_set.class_names, shape_hw)
+        loaders = 0 if options.device == "cpu" else options.threads
+        pictures = SurfacePictures(training_set.train, training_set.class_names, shape_hw, loaders=loaders)
         fit_appearance(network, pictures, options.augmentation, seed=options.seed)
         course = _Course(network, options, steps=options.epochs * pictures.batches_per_epoch(options.batch))
         reports: list[EpochReport] = []
@@ -111,8 +112,15 @@ class _Course:
         self._network = network.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self._network).eval()
         self._options, self._steps, self._done = options, steps, 0
-        self._optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=_WEIGHT_DECAY)
+        self._network.adapted.requires_grad_(options.adapted_share > 0.0)
+        adapted = set(self._network.adapted.parameters())
+        others = [weight for weight in self._network.parameters() if weight not in adapted]
+        groups = [{"params": others, "share": 1.0}, {"params": list(adapted), "share": options.adapted_share}]
+        self._optimiser = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=_WEIGHT_DECAY)
         self._rng = np.random.default_rng(options.seed)
+        own = self._network.state_dict()
+        averages = self.averaged.state_dict()
+        self._averages = [(averages[name], own[name]) for name in own if not name.startswith(NOT_LEARNED)]
 
     def run_epoch(
         self, pictures: SurfacePictures, epoch: int, should_stop: Callable[[], bool]
@@ -127,7 +135,7 @@ class _Course:
         vary = options.augmentation
         for batch in pictures.batches(options.batch, vary, self._rng, shrink=shrink, window_px=window_px):
             for group in self._optimiser.param_groups:
-                group["lr"] = options.learning_rate * self._share_of_rate(pictures)
+                group["lr"] = options.learning_rate * group["share"] * self._share_of_rate(pictures)
             shown = batch.to(options.device)
             losses = surface_losses(self._network(shown.pixels), shown)
             losses.total.backward()  # type: ignore[no-untyped-call]
@@ -151,9 +159,7 @@ class _Course:
     @torch.no_grad()
     def _average(self) -> None:
         kept = min(_AVERAGED_OVER, (1 + self._done) / (10 + self._done))
-        for average, newest in zip(
-            self.averaged.state_dict().values(), self._network.state_dict().values(), strict=True
-        ):
+        for average, newest in self._averages:
             if average.dtype.is_floating_point:
                 average.lerp_(newest, 1.0 - kept)
             else:

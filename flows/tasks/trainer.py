@@ -82,6 +82,8 @@ class TrainingOptions:
         window_share: The share of the epochs run on windows.
         square_share: The last share of the epochs run on square pictures; 0 for a network whose input has the shape of
             the pictures, where these have one shape. Padding 4:3 to 1:1 costs a quarter of the time, live too.
+        adapted_share: Learning rate of the published encoder's copy as a share of `learning_rate`; with 0 it stays as
+            published. The surface trainer alone.
         one_to_one_after: The share of the epochs after which the head that inspects (one box per object) starts over as
             a copy of its twin (several boxes per object), which only training has and which learns much faster.
         val_every: Epochs between validations; the last is always validated.
@@ -103,6 +105,7 @@ class TrainingOptions:
     window_px: int = 0
     window_share: float = 0.0
     square_share: float = 0.0
+    adapted_share: float = 0.0
     one_to_one_after: float = 0.6
     val_every: int = 5
     start_from: Path | None = None

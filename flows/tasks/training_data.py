@@ -56,13 +56,18 @@ def simulated_data(
 
 
 def simulated_surfaces(
-    folder: Path, *, count: int, held_out: int = HELD_OUT_SIMULATED, side_px: int = SURFACE_PX
+    folder: Path, *, count: int, held_out: int = HELD_OUT_SIMULATED, side_px: int = SURFACE_PX, processes: int = 1
 ) -> TrainingData:
     """Return `count` pictures of simulated surfaces to learn from, and others to choose and to measure by."""
     wanted = {"train": (count, 0.65), "val": (held_out, 0.5), "test": (held_out, 0.5)}
     sets = {
         name: write_surface_dataset(
-            folder / name, seed=_SEEDS[name], count=pictures, side_px=side_px, defect_rate=defect_rate
+            folder / name,
+            seed=_SEEDS[name],
+            count=pictures,
+            side_px=side_px,
+            defect_rate=defect_rate,
+            processes=processes,
         )
         for name, (pictures, defect_rate) in wanted.items()
     }

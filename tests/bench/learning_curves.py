@@ -1,8 +1,8 @@
 """How many labelled defects it takes: `python -m tests.bench.learning_curves --data FOLDER`.
 
 A surface network learns from 25, 50, 100 and 200 defective pictures and as many good ones, three times each, from
-random weights and from the weights at hand, with about the same number of steps; the last fifth of the parts, of which
-no picture was learned from, is told apart by each.
+random weights and from the weights at hand, with about the same number of steps; the last fifth, which none of them
+learned from, is told apart by each. The published encoder and the appearance belong to both.
 """
 
 import multiprocessing
@@ -51,6 +51,7 @@ class Run:
         defects: Defective pictures that it learns from.
         seed: Chooses the pictures, and everything else that is left to chance.
         steps: About so many.
+        device: "cpu" or "cuda".
     """
 
     data: Path
@@ -59,24 +60,29 @@ class Run:
     defects: int
     seed: int
     steps: int
+    device: str
 
 
 def main(
     data: Annotated[Path, typer.Option(help="COCO folder: annotations.json and images/")],
-    grouping: Annotated[Grouping, typer.Option(help="Which pictures show one part")] = "magnetic-tile",
+    grouping: Annotated[Grouping, typer.Option(help="Which pictures show one part")] = "picture",
     seeds: Annotated[int, typer.Option(help="Trainings of each kind")] = 3,
     steps: Annotated[int, typer.Option(help="Steps of each training, about")] = 450,
     workers: Annotated[int, typer.Option(help="Trainings at a time, one thread each")] = 2,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     write: Annotated[bool, typer.Option(help="Write the results into docs/")] = True,
 ) -> None:
     """Trains and measures; two minutes or so for each training."""
     runs = [
-        Run(data, grouping, start, defects, seed, steps)
+        Run(data, grouping, start, defects, seed, steps, device)
         for seed in range(seeds)
         for defects in _SIZES
         for start in _STARTS
     ]
-    facts = circumstances(f"python -m tests.bench.learning_curves --data {data.name} --seeds {seeds} --steps {steps}")
+    facts = circumstances(
+        f"python -m tests.bench.learning_curves --data {data.name} --grouping {grouping} --seeds {seeds}"
+        f" --steps {steps} --device {device}"
+    )
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         measured = list(track(pool.map(measure, runs), "trainings", total=len(runs)))
     rows = [[str(defects), *(_shown(_of(measured, start, defects)) for start in _STARTS)] for defects in _SIZES]
@@ -95,8 +101,8 @@ def measure(run: Run) -> dict[str, Any]:
     pictures = coco_data(run.data, grouping=run.grouping, val_share=0.15, test_share=0.2, seed=7)
     recipe, start = RECIPES["surface"], _STARTS[run.start]
     with tempfile.TemporaryDirectory() as folder:
-        shown = recipe.with_made(_drawn(pictures, run), Path(folder) / "made", pasted=1.0, painted=1.0)
-        options = recipe.with_overrides(start_from=start, threads=1)
+        shown = recipe.with_made(_drawn(pictures, run), Path(folder) / "made")
+        options = recipe.with_overrides(start_from=start, device=run.device, threads=1)
         per_epoch = SurfacePictures(shown, pictures.class_names, (32, 32)).batches_per_epoch(options.batch)
         options = replace(options, seed=run.seed, epochs=max(1, round(run.steps / per_epoch)))
         started_s = time.monotonic()
@@ -104,7 +110,7 @@ def measure(run: Run) -> dict[str, Any]:
         took_s = time.monotonic() - started_s
         network = SurfaceNetwork(len(pictures.class_names))
         network.load_state_dict(read_weights(weights.path)["weights"])
-        scores = np.array(part_scores(network.eval(), pictures.test, weights.shape_hw))
+        scores = np.array(part_scores(network.eval().to(run.device), pictures.test, weights.shape_hw))
     defective = np.array([not picture.is_good for picture in pictures.test])
     limit = np.quantile(scores[~defective], 1.0 - _OVERKILL)
     return {
@@ -150,7 +156,7 @@ def _plot(measured: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xscale("log")
         axes.set_xticks(_SIZES, [str(n) for n in _SIZES], color="#808080")
         axes.set_xlabel("defective pictures to learn from, and as many good ones", color="#808080")
-        axes.set_ylabel("part AUROC, parts held out", color="#808080")
+        axes.set_ylabel("part AUROC, pictures held out", color="#808080")
         axes.tick_params(colors="#808080", which="both")
         axes.minorticks_off()
         axes.spines[:].set_color("#808080")

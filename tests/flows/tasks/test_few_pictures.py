@@ -102,8 +102,8 @@ def _picture(side_px: float, longest_px: int = 400) -> Picture:
     ("side_px", "longest_px", "wanted"),
     [
         (50.0, 400, 256),  # large defects: the smallest input
-        (5.0, 400, 416),  # 5 px are 5 px at full size
-        (6.4, 400, 320),
+        (7.0, 400, 416),  # 7 px are 7 px at full size
+        (8.96, 400, 320),
         (2.0, 400, 416),  # the camera saw no more
         (3.0, 4000, 640),
         (16.0, 64, 64),  # nor of a small picture
@@ -113,6 +113,11 @@ def _picture(side_px: float, longest_px: int = 400) -> Picture:
 def test_input_is_as_large_as_the_defects_ask_for_when_chosen(side_px: float, longest_px: int, wanted: int) -> None:
     pictures = [_picture(side_px, longest_px), _picture(0.0, longest_px)]
     assert choose_input_size(pictures) == wanted
+
+
+@pytest.mark.parametrize(("side_px", "wanted"), [(30.0, 640), (20.0, 800), (10.0, 1600)])
+def test_defects_are_seen_a_little_less_large_when_that_saves_tiles(side_px: float, wanted: int) -> None:
+    assert choose_input_size([_picture(side_px, 3200)], most_px=2048) == wanted
 
 
 def test_input_is_the_smallest_when_no_defect_is_known() -> None:

@@ -49,3 +49,12 @@ def test_sets_share_no_picture_when_surfaces_are_drawn_for_training(tmp_path: Pa
 def test_pictures_are_refused_when_they_would_be_too_small(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="too small"):
         write_surface_dataset(tmp_path, seed=1, count=3, side_px=40)
+
+
+def test_surfaces_are_the_same_when_several_processes_draw_them(tmp_path: Path) -> None:
+    alone, together = (
+        write_surface_dataset(tmp_path / str(processes), seed=3, count=6, side_px=160, processes=processes)
+        for processes in (1, 2)
+    )
+    assert [p.path.read_bytes() for p in alone.pictures] == [p.path.read_bytes() for p in together.pictures]
+    assert [p.annotations for p in alone.pictures] == [p.annotations for p in together.pictures]

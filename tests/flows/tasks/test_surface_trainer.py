@@ -196,6 +196,48 @@ def test_a_network_of_before_is_gone_on_with_when_it_has_no_published_encoder(tm
     assert part.item() == pytest.approx(expected_part.item(), abs=2e-3)
 
 
+def test_a_network_of_before_is_gone_on_with_when_nothing_was_adapted(tmp_path: Path) -> None:
+    torch.manual_seed(6)
+    before = SurfaceNetwork(2)
+    for known in before.known:
+        nn.init.normal_(known.lateral.weight, std=0.05)
+    before.adapted = _NotAdapted(before)
+    export_onnx(Probabilities(before.eval()), tmp_path / "model.onnx", shape_hw=(64, 64))
+    path = restore_surface(tmp_path / "model.onnx", CLASSES, tmp_path / "restored.pt")
+    network = SurfaceNetwork(2)
+    restore_state(network, torch.load(path, weights_only=True), CLASSES)
+    pixels = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        maps, _ = Probabilities(network.eval())(pixels)
+        expected_maps, _ = Probabilities(before)(pixels)
+    assert maps.numpy() == pytest.approx(expected_maps.numpy(), abs=2e-3)
+
+
+class _NotAdapted(nn.Module):
+    """Gives the coarser maps of the published encoder as they are, as networks before the adapted blocks did."""
+
+    def __init__(self, network: SurfaceNetwork) -> None:
+        super().__init__()
+        network.encoder.register_forward_hook(lambda _, __, maps: setattr(self, "maps", maps))
+
+    def forward(self, _: torch.Tensor) -> list[torch.Tensor]:
+        return self.maps[2:]
+
+
+def test_the_copy_of_the_published_encoder_changes_when_it_has_a_share_of_the_rate(
+    pictures: tuple[Picture, ...], tmp_path: Path
+) -> None:
+    published = SurfaceNetwork(2).state_dict()
+    for share in (0.0, 0.5):
+        how = replace(OPTIONS, epochs=1, batch=64, input_px=32, adapted_share=share)
+        path = SurfaceTrainer(tmp_path).train(TrainingSet(CLASSES, pictures[:6], ()), how).path
+        weights = torch.load(path, weights_only=True)["weights"]
+        moved = {name for name in published if not torch.equal(weights[name], published[name])}
+        assert any(name.startswith("adapted.") for name in moved) == (share > 0.0)
+        assert not any(name.startswith("encoder.") for name in moved)
+        assert any(name.startswith("stem.") for name in moved)
+
+
 def test_said_why_when_the_weights_are_of_another_network(tmp_path: Path) -> None:
     starter = load_bundle(STARTER)
     assert not can_start_from("surface_map", starter)
@@ -227,6 +269,18 @@ def test_half_of_each_batch_is_defective_when_most_parts_are_good(pictures: tupl
     assert batches[0].pixels.shape == (8, 3, 64, 64)
     only_good = SurfacePictures([p for p in pictures if p.is_good], CLASSES, (64, 64))
     assert int(next(only_good.batches(8, Augmentation(), np.random.default_rng(1))).defective.sum()) == 0
+
+
+def test_batches_are_the_same_when_other_processes_make_them(pictures: tuple[Picture, ...]) -> None:
+    made = [
+        list(
+            SurfacePictures(pictures, CLASSES, (64, 64), loaders=loaders).batches(8, Augmentation(), rng, window_px=32)
+        )
+        for loaders, rng in ((0, np.random.default_rng(4)), (2, np.random.default_rng(4)))
+    ]
+    assert len(made[0]) == len(made[1]) > 1
+    assert all(torch.equal(one.pixels, other.pixels) for one, other in zip(*made, strict=True))
+    assert not torch.equal(made[0][0].pixels, made[0][1].pixels)
 
 
 def test_defect_stays_in_the_picture_when_it_is_moved_about(pictures: tuple[Picture, ...]) -> None:
