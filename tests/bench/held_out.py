@@ -1,8 +1,9 @@
 """What a training through REST is worth on real parts it never saw: `python -m tests.bench.held_out --data FOLDER`.
 
 Four fifths of a labelled COCO folder are imported, a training runs from the deployed starter with the API's defaults,
-its candidate goes through the gate and is deployed. The last fifth, parts of which no picture was imported, is then
-inspected over REST; boxes and masks are compared with the labels, all proposals of the deployed bundle counted.
+its candidate goes through the gate and is deployed. The last fifth is then inspected over REST; boxes and masks are
+compared with the labels, all proposals of the deployed bundle counted. By the grouping it is the last fifth of the
+pictures, as the baseline of a bare YOLO had it, or of the parts, of which no picture was imported then.
 """
 
 import json
@@ -10,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import httpx
@@ -38,6 +40,7 @@ from tests.bench.life_cycle import (
 from tests.bench.platform import running_platform
 from tests.bench.report import circumstances, replace_block, table, write_json
 
+_BLOCKS: dict[Grouping, str] = {"magnetic-tile": "held-out", "picture": "held-out-pictures"}
 _ENDED = {"completed", "failed", "cancelled"}
 _PARTS_FOR_LATENCY = 40
 _LOGGED_IN_MINUTES = "1440"  # a training is longer than the life of a token
@@ -68,17 +71,19 @@ def main(
             "gate": outcome,
             "version": version,
             **_verdicts(split.test, answers),
+            **_times(answers),
             **_places(store.deployed(), split.test),
         }
     facts = circumstances(
-        f"python -m tests.bench.held_out --data {data.name} --epochs {epochs} --learning-rate {learning_rate:g}"
+        f"python -m tests.bench.held_out --data {data.name} --grouping {grouping} --epochs {epochs}"
+        f" --learning-rate {learning_rate:g}"
     )
     rows = [[name.replace("_", " "), _shown(value)] for name, value in results.items()]
     text = f"{facts['date']} · {facts['cpu']} · `{facts['command']}`\n\n{table(['figure', 'measured'], rows)}"
     typer.echo(text)
     if write:
-        write_json("held_out", {**facts, **results})
-        replace_block("held-out", text)
+        write_json(_BLOCKS[grouping].replace("-", "_"), {**facts, **results})
+        replace_block(_BLOCKS[grouping], text)
 
 
 def _trained(client: httpx.Client, asked: dict[str, Any]) -> tuple[float, str, str]:
@@ -123,6 +128,15 @@ def _rate(count: int, of: int) -> str:
     return f"{count}/{of} = {rate.share:.1%} [{rate.low:.1%}, {rate.high:.1%}]"
 
 
+def _times(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """What served, and the median times of an inspection as the answers say them."""
+    return {
+        "served_by": answers[0]["backend"],
+        "median_ms_of_the_network": median(answer["timings_ms"]["inference"] for answer in answers),
+        "median_ms_to_the_verdict": median(answer["total_time_ms"] for answer in answers),
+    }
+
+
 def _places(folder: Path, pictures: tuple[Picture, ...]) -> dict[str, Any]:
     """How well defects are found and outlined by the bundle that serves, at its own thresholds."""
     bundle = load_bundle(folder)
@@ -141,9 +155,22 @@ def _places(folder: Path, pictures: tuple[Picture, ...]) -> dict[str, Any]:
         "mask_mAP50": average_precision(inspected, bundle.manifest.classes, "segm").ap50,
         "mask_iou_of_found": errors.mask_iou,
         "box_AP50_by_class": {name: round(value, 3) for name, value in boxes.per_class_ap50.items()},
+        "own_test_parts": _own(bundle.manifest.metrics["test"]),
         "task": bundle.manifest.task,
         "input_px": bundle.manifest.input.shape_hw,
         "ms_per_picture_one_thread": _ms(runtime, pictures[:_PARTS_FOR_LATENCY]),
+    }
+
+
+def _own(figures: dict[str, Any]) -> dict[str, Any]:
+    """The same of the test parts that the platform set aside by itself, as they stand in the bundle."""
+    errors, verdicts = figures["errors"], figures["verdicts"]
+    return {
+        "pictures": figures["pictures"],
+        "auroc": round(errors["auroc"], 3),
+        **{name: f"{verdicts[name]['count']}/{verdicts[name]['of']}" for name in ("escape", "overkill")},
+        "box_mAP50": round(figures["box"]["ap50"], 3),
+        "mask_iou": round(errors["mask_iou"], 3),
     }
 
 
