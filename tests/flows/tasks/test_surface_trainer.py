@@ -199,9 +199,10 @@ def test_a_network_of_before_is_gone_on_with_when_it_has_no_published_encoder(tm
 def test_a_network_of_before_is_gone_on_with_when_nothing_was_adapted(tmp_path: Path) -> None:
     torch.manual_seed(6)
     before = SurfaceNetwork(2)
-    for known in before.known:
-        nn.init.normal_(known.lateral.weight, std=0.05)
-    before.adapted = _NotAdapted(before)
+    for name, weight in before.named_parameters():
+        if name.startswith("known.") and weight.ndim == 4:
+            nn.init.normal_(weight, std=0.05)
+    before.add_module("adapted", _NotAdapted(before))
     export_onnx(Probabilities(before.eval()), tmp_path / "model.onnx", shape_hw=(64, 64))
     path = restore_surface(tmp_path / "model.onnx", CLASSES, tmp_path / "restored.pt")
     network = SurfaceNetwork(2)
@@ -218,10 +219,11 @@ class _NotAdapted(nn.Module):
 
     def __init__(self, network: SurfaceNetwork) -> None:
         super().__init__()
-        network.encoder.register_forward_hook(lambda _, __, maps: setattr(self, "maps", maps))
+        self._seen: list[list[torch.Tensor]] = []
+        network.encoder.register_forward_hook(lambda _, __, maps: self._seen.append(maps))
 
     def forward(self, _: torch.Tensor) -> list[torch.Tensor]:
-        return self.maps[2:]
+        return self._seen[-1][2:]
 
 
 def test_the_copy_of_the_published_encoder_changes_when_it_has_a_share_of_the_rate(
