@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -62,10 +63,9 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     options = RECIPES[recipe].with_overrides(epochs=epochs, start_from=start_from, device=device, threads=threads)
     if data is not None:
         pictures = coco_data(data, grouping=grouping, val_share=0.15, test_share=0.2, seed=options.seed)
-    elif surfaces:
-        pictures = simulated_surfaces(work / "simulated", count=surfaces, held_out=held_out, processes=threads)
     else:
-        pictures = simulated_data(work / "simulated", count=simulated, held_out=held_out)
+        made = partial(simulated_surfaces, processes=threads) if surfaces else simulated_data
+        pictures = made(work / "simulated", count=surfaces or simulated, held_out=held_out)
     weights = (
         _trained(checkpoint, pictures, options)
         if checkpoint
