@@ -11,6 +11,9 @@ from models.decide import Decision
 if TYPE_CHECKING:  # scipy comes with it, and the host of the flows, which only lists them, does without
     from flows.tasks.rates import Rate
 
+_MOST_FAIL = 0.5
+"""Share of good parts; a version that certainly fails more of them inspects nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParityCheck:
@@ -141,6 +144,10 @@ def judge(
     A golden picture of the deployed version shows a clear case. A defect there that the candidate lets pass blocks; any
     other difference is a remark, since the test set counts those with an interval.
 
+    A deployed version that fails most good parts, as the starter does with parts it never saw, lets few escape for that
+    reason alone. Its successor is blocked all the same, since only a person can say what the line does meanwhile; a
+    remark tells them so.
+
     Args:
         candidate: The version that wants to be deployed.
         deployed: The version that is.
@@ -154,7 +161,8 @@ def judge(
         (escapes if is_escape and rules.golden_binds else others).append(_golden(difference))
     unfit = tuple(_not_deployable(candidate))
     reasons = (*_evidence(candidate), *unfit, *_worse(candidate, deployed), *escapes, *_broken(candidate, rules))
-    return GateJudgement(reasons, (*others, *_not_shown(candidate)), unfit)
+    remarks = (*others, *_no_measure(candidate, deployed), *_not_shown(candidate))
+    return GateJudgement(reasons, remarks, unfit)
 
 
 def _evidence(candidate: MeasuredVersion) -> Iterator[GateWord]:
@@ -182,6 +190,13 @@ def _worse(candidate: MeasuredVersion, deployed: MeasuredVersion) -> Iterator[Ga
         now = candidate.recall.get(name)
         if now is not None and now.high < before.low:
             yield _compared("less_recall", f"clearly less recall of {name}", now, before, {"class_name": name})
+
+
+def _no_measure(candidate: MeasuredVersion, deployed: MeasuredVersion) -> Iterator[GateWord]:
+    if candidate.escape.count > deployed.escape.count and deployed.overkill.low > _MOST_FAIL:
+        count, of = deployed.overkill.count, deployed.overkill.of
+        text = f"the deployed version fails {count} of {of} good parts: that few escape it is no measure"
+        yield GateWord("deployed_fails_good_parts", text, {"count": count, "of": of})
 
 
 def _broken(candidate: MeasuredVersion, rules: GateRules) -> Iterator[GateWord]:

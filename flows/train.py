@@ -51,7 +51,7 @@ def train(  # noqa: PLR0917 - a command line has as many options as it has
     epochs: Annotated[int, typer.Option(help="Overrides the recipe's epochs; 0 keeps them.")] = 0,
     held_out: Annotated[int, typer.Option(help="Simulated parts to choose by, and again to measure by.")] = 1000,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    threads: Annotated[int, typer.Option(help="CPU threads, and processes that draw or load pictures.")] = 2,
     escape: Annotated[float, typer.Option(help="Share of bad parts that may pass.")] = 0.02,
     uncertain: Annotated[float, typer.Option(help="Share of good parts that may be uncertain or fail.")] = 0.02,
     overkill: Annotated[float, typer.Option(help="Share of good parts that may fail.")] = 0.004,

@@ -83,6 +83,8 @@ def main(
         f"python -m tests.bench.learning_curves --data {data.name} --grouping {grouping} --seeds {seeds}"
         f" --steps {steps} --device {device}"
     )
+    if device != "cpu":
+        facts["cpu"] += f", {torch.cuda.get_device_name(device)}"
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         measured = list(track(pool.map(measure, runs), "trainings", total=len(runs)))
     rows = [[str(defects), *(_shown(_of(measured, start, defects)) for start in _STARTS)] for defects in _SIZES]

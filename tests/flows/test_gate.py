@@ -73,6 +73,17 @@ def test_blocks_with_the_one_reason_when_worse(changes: dict[str, Any], reason: 
     assert all(isinstance(value, str | int | float) for value in only.params.values())
 
 
+@pytest.mark.parametrize(("overkill", "is_remarked"), [(200, True), (110, False), (4, False)])
+def test_remarked_that_few_escapes_are_no_measure_when_the_deployed_version_fails_most_good_parts(
+    overkill: int, is_remarked: bool
+) -> None:
+    deployed = replace(DEPLOYED, escape=clopper_pearson(0, 200), overkill=clopper_pearson(overkill, 200))
+    judgement = judge(replace(DEPLOYED, version="2"), deployed, GateRules())
+    assert [reason.code for reason in judgement.reasons] == ["more_escapes"]
+    remarks = [remark for remark in judgement.remarks if remark.code == "deployed_fails_good_parts"]
+    assert [remark.params for remark in remarks] == ([{"count": 200, "of": 200}] if is_remarked else [])
+
+
 def test_every_reason_is_given_when_there_are_several() -> None:
     broken = (ParityCheck("openvino f32", broken="a"), ParityCheck("openvino int8", broken="b"))
     assert len(_judged(escape=clopper_pearson(9, 200), latency_p95_ms=99.0, parity=broken)) == 4

@@ -585,6 +585,9 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   "gate.parity_text": "Stimmt auf {runs_on} nicht überein: {detail}",
   "gate.too_slow": "Zu langsam",
   "gate.too_slow_text": "Zu langsam: 95 von 100 Inferenzen unter {p95_ms} ms, erlaubt sind {budget_ms} ms",
+  "gate.deployed_fails_good_parts": "Im Einsatz fallen die meisten Gutteile durch",
+  "gate.deployed_fails_good_parts_text":
+    "Die Version im Einsatz verwirft {count} von {of} Gutteilen: Dass ihr wenig Schlupf unterläuft, ist kein Maßstab",
   "gate.torch_not_compared": "Nicht mit dem trainierten Netz verglichen",
   "gate.torch_not_compared_text": "Sie bringt keinen Vergleich mit dem trainierten Netz mit",
   "gate.golden_differs": "Goldenes Bild anders beurteilt",

@@ -583,6 +583,9 @@ export const en = {
   "gate.parity_text": "Does not agree on {runs_on}: {detail}",
   "gate.too_slow": "Too slow",
   "gate.too_slow_text": "Too slow: 95 of 100 inferences within {p95_ms} ms, allowed are {budget_ms} ms",
+  "gate.deployed_fails_good_parts": "In use, most good parts fail",
+  "gate.deployed_fails_good_parts_text":
+    "The version in use fails {count} of {of} good parts: that few defective ones escape it is no measure of this one",
   "gate.torch_not_compared": "Not compared with the trained network",
   "gate.torch_not_compared_text": "It brings no comparison with the network that was trained",
   "gate.golden_differs": "Golden picture judged otherwise",

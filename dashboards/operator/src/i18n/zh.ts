@@ -585,6 +585,9 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   "gate.parity_text": "在 {runs_on} 上结果不一致：{detail}",
   "gate.too_slow": "过慢",
   "gate.too_slow_text": "过慢：95 % 的推理在 {p95_ms} ms 内，允许 {budget_ms} ms",
+  "gate.deployed_fails_good_parts": "在用版本误判大多数良品",
+  "gate.deployed_fails_good_parts_text":
+    "在用版本将 {of} 件良品中的 {count} 件判为不合格：其漏检少不能作为衡量标准",
   "gate.torch_not_compared": "未与训练网络比对",
   "gate.torch_not_compared_text": "不含与训练所得网络的比对",
   "gate.golden_differs": "基准图片判定不同",
