@@ -62,7 +62,7 @@ def convert_openvino(
             (with a slash in it).
         dataset: COCO folder of labelled pictures; empty takes the data set of the training.
         grouping: Which pictures of that folder show one part.
-        int8_budget: How much mAP50 (0 to 1) 8 bits may cost; beyond that the version stays at 16 bits.
+        int8_budget: How much mAP50 and part AUROC (0 to 1) 8 bits may cost, each; beyond that it stays at 16 bits.
         model_name: Version of the new bundle; made up if empty, or kept where the source is a run.
 
     Raises:
