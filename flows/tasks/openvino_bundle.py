@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 from flows.tasks.coco import Picture
 from flows.tasks.convert_openvino import Quantisation, convert_fp16, convert_int8, quantisations_of
-from flows.tasks.error_analysis import part_auroc
-from flows.tasks.evaluate import average_precision, inspect_pictures
 from flows.tasks.golden_pictures import golden_gaps
 from flows.tasks.onnx_bundle import THREADS, measure_artefact
 from models.bundle import MANIFEST_NAME, Bundle, seal_bundle
@@ -195,12 +193,8 @@ def what_is_lost(wanted: Figures, reached: Figures, budget: float) -> str | None
 
 
 def _figures(runtime: Runtime, pictures: Sequence[Picture]) -> Figures:
-    known = runtime.manifest.classes
-    annotated = {a.class_name for p in pictures for a in p.annotations}
-    inspected = inspect_pictures(runtime, pictures)
-    boxes = average_precision(inspected, (*known, *sorted(annotated - set(known))), "bbox")
-    thresholds = {name: limits.to_thresholds() for name, limits in runtime.manifest.thresholds.items()}
-    return Figures(boxes.ap50, part_auroc(inspected, thresholds))
+    measured = measure_artefact(runtime, pictures)
+    return Figures(measured["box"]["ap50"], measured["part_auroc"])
 
 
 def _add_measurements(bundle: Bundle, request: ConversionRequest, on_step: Callable[[str], None]) -> Bundle:

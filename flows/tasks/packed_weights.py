@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from flows.tasks.restore_weights import RestoreError
-from flows.tasks.surface_network import NOT_LEARNED
+from flows.tasks.surface_network import ADAPTED, NOT_LEARNED
 
 SUFFIX: Final = ".xz"
-_LEFT_OUT: Final = (*NOT_LEARNED, "adapted.")
+_LEFT_OUT: Final = (*NOT_LEARNED, ADAPTED)
 """What the names of weights begin with that the file has not: the encoder's, published or adapted, are at hand."""
 _LARGEST: Final = 31
 """Of the whole numbers that stand for weights: six bits with a sign, which cost 3 % of a weight's usual size."""

@@ -46,7 +46,15 @@ _ADAPTED_FROM: Final = 5
 """The first block behind stride 8."""
 
 
-class PublishedEncoder(nn.Module):
+class _Evaluating(nn.Module):
+    """Always in evaluation mode: its batch norms keep the statistics of the photographs, whatever else learns."""
+
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - torch's signature
+        """Stays as it is."""
+        return super().train(mode=False)
+
+
+class PublishedEncoder(_Evaluating):
     """Gives the maps of a picture; always in evaluation mode, and nothing in it learns."""
 
     def __init__(self) -> None:
@@ -67,12 +75,8 @@ class PublishedEncoder(nn.Module):
         with torch.no_grad():
             return _maps_of(self.blocks, functional.relu6(self.stem((pixels * 255.0 - 127.0) / 128.0)))  # as trained
 
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - torch's signature
-        """Stays as it is: its batch norms have their statistics from the photographs."""
-        return super().train(mode=False)
 
-
-class AdaptedBlocks(nn.Module):
+class AdaptedBlocks(_Evaluating):
     """The same blocks behind stride 8 once more, for a training to change; they begin as published.
 
     Their batch norms keep the statistics of the photographs: those of eight pictures, half of them defective, would be
@@ -88,10 +92,6 @@ class AdaptedBlocks(nn.Module):
     def forward(self, at_stride_8: torch.Tensor) -> list[torch.Tensor]:
         """The last two maps of `CHANNELS`, from the encoder's second."""
         return _maps_of(self.blocks, at_stride_8, first=_ADAPTED_FROM)
-
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - torch's signature
-        """Stays in evaluation mode, and learns all the same."""
-        return super().train(mode=False)
 
 
 def _maps_of(blocks: nn.ModuleList, found: torch.Tensor, *, first: int = 0) -> list[torch.Tensor]:

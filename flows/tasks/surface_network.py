@@ -35,6 +35,8 @@ CLASS_STRIDE: Final = 4
 COARSEST_STRIDE: Final = 32
 NOT_LEARNED: Final = ("encoder.", "appearance.")
 """What the names of weights begin with that no training learns: published ones, and those that follow from features."""
+ADAPTED: Final = "adapted."
+"""The same of those that begin as published and learn."""
 
 _MEAN, _SPREAD = 0.45, 0.25
 _REACHES: Final = (8, 32)

@@ -14,7 +14,7 @@ from torch import nn
 
 from flows.tasks.packed_weights import SUFFIX, unpack_weights
 from flows.tasks.restore_weights import RestoreError
-from flows.tasks.surface_network import COARSEST_STRIDE, NOT_LEARNED, SurfaceNetwork
+from flows.tasks.surface_network import ADAPTED, COARSEST_STRIDE, NOT_LEARNED, SurfaceNetwork
 
 _TENSORS = {
     nn.Conv2d: ("Conv", ("weight", "bias")),
@@ -23,7 +23,7 @@ _TENSORS = {
 }
 """What each kind of layer is called in a graph, and its tensors in the order of the node's inputs."""
 
-_ADDED_LATER = (("adapted.",), (*NOT_LEARNED, "known.", "adapted."))
+_ADDED_LATER = ((ADAPTED,), (*NOT_LEARNED, "known.", ADAPTED))
 """What networks up to `ussop-surface-3` and up to `ussop-surface-2` have not, by the beginnings of names."""
 
 

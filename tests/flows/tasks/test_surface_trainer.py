@@ -181,13 +181,19 @@ class _OfBefore(nn.Module):
         return torch.sigmoid(defect) * torch.softmax(classes, 1), torch.sigmoid(network.decide(at_stride_8, defect))
 
 
+def _restored_from_onnx(exported: nn.Module, folder: Path) -> SurfaceNetwork:
+    """A network of today with the weights of another one's ONNX."""
+    export_onnx(exported, folder / "model.onnx", shape_hw=(64, 64))
+    path = restore_surface(folder / "model.onnx", CLASSES, folder / "restored.pt")
+    network = SurfaceNetwork(2)
+    restore_state(network, torch.load(path, weights_only=True), CLASSES)
+    return network
+
+
 def test_a_network_of_before_is_gone_on_with_when_it_has_no_published_encoder(tmp_path: Path) -> None:
     torch.manual_seed(5)
     before = _OfBefore(SurfaceNetwork(2)).eval()
-    export_onnx(before, tmp_path / "model.onnx", shape_hw=(64, 64))
-    path = restore_surface(tmp_path / "model.onnx", CLASSES, tmp_path / "restored.pt")
-    network = SurfaceNetwork(2)
-    restore_state(network, torch.load(path, weights_only=True), CLASSES)
+    network = _restored_from_onnx(before, tmp_path)
     pixels = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         maps, part = Probabilities(network.eval())(pixels)
@@ -203,10 +209,7 @@ def test_a_network_of_before_is_gone_on_with_when_nothing_was_adapted(tmp_path: 
         if name.startswith("known.") and weight.ndim == 4:
             nn.init.normal_(weight, std=0.05)
     before.add_module("adapted", _NotAdapted(before))
-    export_onnx(Probabilities(before.eval()), tmp_path / "model.onnx", shape_hw=(64, 64))
-    path = restore_surface(tmp_path / "model.onnx", CLASSES, tmp_path / "restored.pt")
-    network = SurfaceNetwork(2)
-    restore_state(network, torch.load(path, weights_only=True), CLASSES)
+    network = _restored_from_onnx(Probabilities(before.eval()), tmp_path)
     pixels = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         maps, _ = Probabilities(network.eval())(pixels)
